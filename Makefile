@@ -1,0 +1,59 @@
+# demo   a notebook cell becomes a Spark batch on a private Livy, from an empty machine
+# lab    the same notebook in JupyterLab
+# check  lint, types and pure tests: the quick part
+# test   everything, on the real Livy as well
+
+VENV ?= .venv
+# The private Livy's Java comes as a Python package for 3.10 and 3.11; newer ones need a JDK 17 or 21.
+PYTHON ?= $(firstword $(foreach python,python3.11 python3.10 python3,$(shell command -v $(python) 2>/dev/null)))
+BIN := $(VENV)/bin
+TEST := $(VENV)/.installed-test
+LAB := $(VENV)/.installed-lab
+
+.PHONY: demo lab check test lint types unit live notebooks clean
+.DELETE_ON_ERROR:
+
+demo: $(TEST)
+	@$(BIN)/python notebooks/demo.py
+
+lab: $(LAB)
+	@$(BIN)/jupyter lab notebooks/quickstart.ipynb
+
+check: lint types unit
+
+test: check live notebooks
+
+lint: $(TEST)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(TEST)
+	$(BIN)/mypy
+
+unit: $(TEST)
+	$(BIN)/python -m pytest tests/unit
+
+live: $(TEST)
+	$(BIN)/python -m pytest tests/live
+
+notebooks: $(TEST)
+	$(BIN)/python -m pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg notebooks
+
+$(TEST): pyproject.toml | $(BIN)/python
+	@echo "Installing livy-magic, its tests and its private Livy (about 700 MB; a few minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,test]'
+	@touch $@
+
+$(LAB): $(TEST)
+	@echo "Installing JupyterLab ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lab]'
+	@touch $@
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.10 or 3.11 is needed: install it, or say make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed, and $(PYTHON) is older: say make PYTHON=/path/to/python"; exit 1; }
+	@echo "Making a virtual environment in $(VENV) with $(PYTHON) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,69 @@
+"""Spark batches from a notebook: Jupyter magics for the batch API of Apache Livy.
+
+``%load_ext livy_magic`` registers the magics; ``Livy.connect()`` is the same for code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .batch import Batch
+from .errors import (
+    BatchFailed,
+    BatchGone,
+    ConfigError,
+    InvalidRequest,
+    LivyError,
+    LocalServerError,
+    NotFound,
+    NotLivy,
+    NotSubmitted,
+    ServerError,
+    StagingError,
+    SubmitUnknown,
+    Unauthorized,
+    Unreachable,
+    WaitTimeout,
+)
+from .livy import Livy, Plan
+from .models import BatchInfo, BatchRequest, Code
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Batch",
+    "BatchFailed",
+    "BatchGone",
+    "BatchInfo",
+    "BatchRequest",
+    "Code",
+    "ConfigError",
+    "InvalidRequest",
+    "Livy",
+    "LivyError",
+    "LocalServerError",
+    "NotFound",
+    "NotLivy",
+    "NotSubmitted",
+    "Plan",
+    "ServerError",
+    "StagingError",
+    "SubmitUnknown",
+    "Unauthorized",
+    "Unreachable",
+    "WaitTimeout",
+]
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Register the magics; what needs IPython is imported here and not before."""
+    from .magics import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Take the magics away again, and stop watching; batches run on."""
+    from .magics import unload
+
+    unload(shell)

@@ -1,0 +1,257 @@
+"""The handle of one batch: what was last seen of it, and the verbs of Livy and Spark."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Generator, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from .display import label
+from .errors import BatchFailed, BatchGone, NotFound, Unreachable, WaitTimeout
+from .logs import Line
+from .models import BatchId, BatchInfo, BatchRequest, is_final, is_success
+from .watcher import Snapshot, Watch, contradicts
+
+if TYPE_CHECKING:
+    from .livy import Livy
+
+OUTPUT = frozenset({"program", "gap"})  # kinds of log lines that are the program's own
+CAUSE_LINES = 12  # of the output, in the message of a BatchFailed
+
+
+class Batch:
+    """One batch on one server.
+
+    Handles come from :meth:`Livy.submit`, :meth:`Livy.batch` and :meth:`Livy.batches`. The server's
+    watcher keeps the first two kinds current until the batch ends; one from a list, where there
+    may be hundreds, from the moment that one waits for it, reads its log or displays it.
+
+    Attributes:
+        server: The :class:`Livy` it belongs to.
+        request: What was submitted, where that happened here.
+    """
+
+    def __init__(
+        self,
+        server: Livy,
+        info: BatchInfo,
+        *,
+        request: BatchRequest | None = None,
+        submitted: float | None = None,
+    ) -> None:
+        self.server = server
+        self.request = request
+        self._found = info
+        self._submitted = submitted
+
+    @cached_property
+    def _watch(self) -> Watch:
+        return self.server.watcher.watch(self._found, submitted=self._submitted)
+
+    def __repr__(self) -> str:
+        return f"Batch {label(self.info)}: {self.state}"
+
+    @property
+    def info(self) -> BatchInfo:
+        """All that the server last said of it."""
+        return self.snapshot.info if "_watch" in vars(self) else self._found
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the watcher last saw, and whether it sees anything now."""
+        return self._watch.snapshot
+
+    @property
+    def id(self) -> BatchId:
+        """The server's id: a number, or text on servers that use GUIDs."""
+        return self.info.id
+
+    @property
+    def name(self) -> str | None:
+        """The name it was submitted under."""
+        return self.info.name
+
+    @property
+    def state(self) -> str:
+        """Livy's word for its state, as last seen."""
+        return self.info.state
+
+    @property
+    def owner(self) -> str | None:
+        """Who submitted it, where the server asks."""
+        return self.info.owner
+
+    @property
+    def app_id(self) -> str | None:
+        """The cluster manager's id, once there is one; never with a local Spark."""
+        return self.info.app_id
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, or the server forgot it."""
+        return self.snapshot.done
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it ended well."""
+        return is_success(self.state)
+
+    def keep_current(self) -> None:
+        """Have the server's watcher follow it until it ends, if it does not do so yet."""
+        self._watch  # noqa: B018 - the first look at it starts it
+
+    def wait(self, timeout: float | None = None) -> Batch:
+        """Block until the batch ends. An interrupt ends the waiting, never the batch.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Raises:
+            BatchFailed: It ended without success.
+            BatchGone: The server forgot it before its end was seen.
+            WaitTimeout: It was still running after ``timeout``.
+        """
+        if not self._watch.wait_for(lambda: self.done, timeout):
+            raise WaitTimeout(f"batch {label(self.info)} is still {self.state} after {timeout:g} s")
+        return self._outcome()
+
+    def __await__(self) -> Generator[object, None, Batch]:
+        """``await batch`` is :meth:`wait` for asynchronous code."""
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+
+        def settle() -> None:
+            if not ended.done():  # the awaiting task may have been cancelled
+                ended.set_result(None)
+
+        def tell(_: Batch) -> None:
+            loop.call_soon_threadsafe(settle)
+
+        self.on_done(tell)
+        yield from ended
+        return self._outcome()
+
+    def _outcome(self) -> Batch:
+        if self.succeeded:
+            return self
+        if self.snapshot.gone and not is_final(self.state):
+            raise BatchGone(
+                f"the server no longer knows batch {label(self.info)}; "
+                f"it was {self.state} when last seen",
+                last=self.info,
+            )
+        lines = self.output() or self.log()
+        raise BatchFailed(
+            f"batch {label(self.info)} ended as {self.state}",
+            batch=self,
+            lines=lines[-CAUSE_LINES:],
+        )
+
+    def log(self) -> list[str]:
+        """Return every log line that the server offered, in order; lost ones show as a gap.
+
+        Raises:
+            ServerError: The server cannot be asked for news, and the batch has not ended.
+        """
+        return [line.text for line in self._news()]
+
+    def output(self) -> list[str]:
+        """Return what the program itself printed, without Spark's own log.
+
+        Where Livy runs Spark on a cluster, the program prints to the driver's log there, which
+        Livy's log does not hold (engines page, part 1).
+
+        Raises:
+            ServerError: As :meth:`log`.
+        """
+        return [line.text for line in self._news() if line.kind in OUTPUT]
+
+    def output_so_far(self) -> list[str]:
+        """Return the output captured until now, without asking the server for more."""
+        return [line.text for line in self._watch.lines() if line.kind in OUTPUT]
+
+    def _news(self) -> list[Line]:
+        self._watch.refresh()
+        snapshot = self.snapshot
+        trouble = snapshot.error or snapshot.log_error
+        if trouble is not None and not (snapshot.done and snapshot.lines):
+            raise trouble
+        return self._watch.lines()
+
+    def follow(self, *, output: bool = False) -> Iterator[str]:
+        """Yield the log's lines as they come, until the batch ends.
+
+        Args:
+            output: Only what the program itself printed.
+        """
+        for line in self._watch.follow():
+            if not output or line.kind in OUTPUT:
+                yield line.text
+
+    def on_done(self, callback: Callable[[Batch], None]) -> None:
+        """Call ``callback(batch)`` once, when the batch has ended; at once if it has already.
+
+        It is called in the watcher's thread, or in this one at once, and must not block.
+        """
+        pending = [callback]
+
+        def call(snapshot: Snapshot) -> None:
+            if not snapshot.done:
+                return
+            try:  # the end may be seen here and by the watcher at the same moment
+                once = pending.pop()
+            except IndexError:
+                return
+            once(self)
+
+        self._watch.subscribe(call)
+        call(self.snapshot)
+
+    def on_change(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
+        """Call ``callback(snapshot)`` whenever something changes; returns how to stop that."""
+        return self._watch.subscribe(callback)
+
+    def kill(self, timeout: float = 150.0) -> None:
+        """Kill the batch, and make the server forget it. A batch that has ended is only forgotten.
+
+        Its last log is read first. What Livy kills is spark-submit and what the cluster manager
+        runs for it (protocol, part 4).
+
+        Args:
+            timeout: Seconds to wait for the batch to be gone when the server's answer is lost.
+
+        Raises:
+            BatchGone: Another batch stands under this id by now: nothing was killed.
+        """
+        if self.snapshot.gone:
+            return
+        self._check_identity()
+        self._watch.refresh()
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self.server.client.delete(self.id)
+            except NotFound:
+                break
+            except Unreachable:
+                # The answer is lost, the kill perhaps not: a second DELETE finds nothing then.
+                if time.monotonic() > deadline:
+                    raise
+                continue
+            break
+        self._watch.end("killed")
+
+    def _check_identity(self) -> None:
+        """Ids start at 0 again when Livy restarts without recovery: never kill by id alone."""
+        try:
+            now = self.server.client.batch(self.id)
+        except NotFound:
+            return
+        if contradicts(self.info, now):
+            raise BatchGone(
+                f"batch {label(self.info)} is gone: the server restarted, and {self.id} is another "
+                "batch now; nothing was killed",
+                last=self.info,
+            )

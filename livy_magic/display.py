@@ -1,0 +1,181 @@
+"""From models to text and escaped HTML. What a server sends is data here, never markup."""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
+
+from .errors import LivyError
+from .models import BatchInfo, is_final, is_success
+from .watcher import Snapshot
+
+# Everything that moves the cursor, rings a bell or turns the direction of writing around.
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # ANSI sequences vanish
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+_COLUMNS = ("id", "state", "name", "owner", "application")
+_LEFT = ' style="text-align:left"'
+LONGEST_LINE = 2000  # characters of one log line that a card shows
+
+_COLOURS = {
+    "good": "var(--jp-success-color1, #2e7d32)",
+    "bad": "var(--jp-error-color1, #c62828)",
+    "open": "var(--jp-brand-color1, #1565c0)",
+    "lost": "var(--jp-warn-color1, #b26a00)",
+}
+_ICONS = {"good": "✔", "bad": "✘", "open": "●", "lost": "?"}
+
+
+def plain(text: str) -> str:
+    """Return server text with control characters made visible and ANSI sequences removed."""
+
+    def visible(match: re.Match[str]) -> str:
+        found = match.group()
+        return f"\\x{ord(found):02x}" if len(found) == 1 else ""
+
+    return _CONTROL.sub(visible, text)
+
+
+def label(info: BatchInfo) -> str:
+    """Return how a batch is spoken of: ``12 'nightly'``."""
+    return f"{info.id} {plain(info.name)!r}" if info.name else str(info.id)
+
+
+def duration(seconds: float) -> str:
+    """Return a time span as people say it: ``7.1 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def status_line(snapshot: Snapshot) -> str:
+    """Return one line on where a batch stands, and whether it can be seen at all."""
+    info = snapshot.info
+    line = f"batch {label(info)}: {plain(info.state)}"
+    if is_final(info.state):
+        took = _took(snapshot)
+        return f"{line} after {took}" if took else line
+    if snapshot.gone:
+        return f"{line} when last seen; the server no longer knows it"
+    if snapshot.error is not None:
+        return f"{line} when last seen at {_clock(snapshot.stale_since)}; cannot be seen now: " + (
+            _first_line(snapshot.error)
+        )
+    return line
+
+
+def card(snapshot: Snapshot, lines: Sequence[str]) -> str:
+    """Return a batch as an HTML card, with the last lines of its output."""
+    info = snapshot.info
+    tone = _tone(snapshot)
+    facts = [
+        _span(f"{_ICONS[tone]} {plain(info.state)}", f"color:{_COLOURS[tone]};font-weight:600")
+    ]
+    facts.append(_span(f"batch {info.id}"))
+    if info.name:
+        facts.append(_span(plain(info.name), "font-weight:600"))
+    facts += [_span(plain(text), "opacity:.7") for text in (_times(snapshot), info.app_id) if text]
+    facts += [_link(url, text) for url, text in _links(info)]
+    trouble = ""
+    if snapshot.gone and not is_final(info.state):
+        trouble = "The server no longer knows this batch; its end was not seen."
+    elif snapshot.error is not None and not snapshot.done:
+        trouble = f"Cannot see the batch since {_clock(snapshot.stale_since)}: "
+        trouble += _first_line(snapshot.error)
+    body = ""
+    if trouble:
+        body += f'<div style="color:{_COLOURS["lost"]}">{html.escape(trouble)}</div>'
+    if lines:
+        text = "\n".join(plain(line)[:LONGEST_LINE] for line in lines)
+        body += (
+            '<pre style="margin:.4em 0 0;padding:0;white-space:pre-wrap;'
+            f'overflow-wrap:anywhere;font-size:90%">{html.escape(text)}</pre>'
+        )
+    return (
+        f'<div style="border-left:4px solid {_COLOURS[tone]};padding:.3em .8em;margin:.2em 0">'
+        f'<div style="display:flex;flex-wrap:wrap;gap:.2em 1em">{"".join(facts)}</div>{body}</div>'
+    )
+
+
+def table_text(infos: Iterable[BatchInfo]) -> str:
+    """Return batches as aligned text."""
+    rows = [_COLUMNS, *(_row(info) for info in infos)]
+    if len(rows) == 1:
+        return "no batches"
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def table_html(infos: Iterable[BatchInfo]) -> str:
+    """Return batches as an HTML table."""
+    head = "".join(f"<th{_LEFT}>{name}</th>" for name in _COLUMNS)
+    rows = "".join(
+        "<tr>" + "".join(f"<td{_LEFT}>{html.escape(cell)}</td>" for cell in _row(info)) + "</tr>"
+        for info in infos
+    )
+    if not rows:
+        return "<p>no batches</p>"
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _row(info: BatchInfo) -> tuple[str, ...]:
+    return (
+        str(info.id),
+        plain(info.state),
+        plain(info.name or ""),
+        plain(info.owner or ""),
+        plain(info.app_id or ""),
+    )
+
+
+def _tone(snapshot: Snapshot) -> str:
+    state = snapshot.info.state
+    if is_final(state):
+        return "good" if is_success(state) else "bad"
+    return "lost" if snapshot.gone or snapshot.error is not None else "open"
+
+
+def _times(snapshot: Snapshot) -> str:
+    if snapshot.submitted is None:  # nobody says when it was, and the server does not
+        return ""
+    return f"took {_took(snapshot)}" if snapshot.ended else f"since {_clock(snapshot.submitted)}"
+
+
+def _took(snapshot: Snapshot) -> str:
+    if snapshot.submitted is None or snapshot.ended is None:
+        return ""
+    return duration(snapshot.ended - snapshot.submitted)
+
+
+def _clock(moment: float | None) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(moment))
+
+
+def _links(info: BatchInfo) -> list[tuple[str, str]]:
+    pairs = ((info.spark_ui_url, "Spark UI"), (info.driver_log_url, "driver log"))
+    return [(url, text) for url, text in pairs if url and urlsplit(url).scheme in {"http", "https"}]
+
+
+def _link(url: str, text: str) -> str:
+    return (
+        f'<a href="{html.escape(url, quote=True)}" target="_blank" rel="noopener noreferrer">'
+        f"{html.escape(text)}</a>"
+    )
+
+
+def _span(text: str, style: str = "") -> str:
+    return f'<span style="{style}">{html.escape(text)}</span>'
+
+
+def _first_line(error: LivyError) -> str:
+    return str(error).partition("\n")[0]

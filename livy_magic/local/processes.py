@@ -1,0 +1,90 @@
+"""The processes of a private Livy: how they are known for ours beyond doubt, and ended.
+
+Livy starts with a mark in its environment, and whatever it starts inherits that, also what moves to
+another process group or session or outlives its parent, as PySpark's Python driver and workers do.
+A process id alone, read from some file, would prove nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .layout import ServerFolder
+
+MARK = "LIVY_MAGIC_RUN"
+
+_GRACE = 5.0  # seconds between SIGTERM and SIGKILL
+
+
+def marked(run_id: str) -> list[psutil.Process]:
+    """Return the living processes of a run."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # somebody else's, or ended meanwhile
+            if process.environ().get(MARK) == run_id:
+                found.append(process)
+    return found
+
+
+def end_leftovers(folder: ServerFolder) -> bool:
+    """End every process of the folder's last run and remove its files; say whether it had any.
+
+    Only whoever holds the folder's lock may do this.
+    """
+    try:
+        run_id = folder.run_id.read_text()
+    except FileNotFoundError:
+        return False
+    _send(signal.SIGTERM, marked(run_id))
+    asked = time.monotonic()
+    while (living := marked(run_id)) and (waited := time.monotonic() - asked) < 2 * _GRACE:
+        if waited > _GRACE:  # again and again: one that is not dead yet may start another
+            _send(signal.SIGKILL, living)
+        time.sleep(0.1)
+    for file in (folder.server, folder.secret, folder.used, folder.run_id):
+        file.unlink(missing_ok=True)
+    shutil.rmtree(folder.run, ignore_errors=True)
+    return True
+
+
+def _send(number: int, processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+def batches_of(supervisor: int) -> int:
+    """Return how many batches run: Livy, its only child, has a child process for each."""
+    with suppress(psutil.NoSuchProcess):
+        return sum(len(livy.children()) for livy in psutil.Process(supervisor).children())
+    return 0
+
+
+def sign(lock: int) -> None:
+    """Write into the lock file, open and held, that this process holds it."""
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, _identity(psutil.Process()).encode(), 0)
+
+
+def terminate(lock: Path) -> None:
+    """Ask the process that signed the lock file to end, if it is still that very one."""
+    signature = lock.read_text()
+    with suppress(ValueError, psutil.NoSuchProcess):  # not signed yet; ended meanwhile
+        process = psutil.Process(int(signature.partition(" ")[0]))
+        if _identity(process) == signature:
+            process.terminate()
+
+
+def _identity(process: psutil.Process) -> str:
+    """Return what tells a process from a later one of the same id, too."""
+    return f"{process.pid} {process.create_time()}"

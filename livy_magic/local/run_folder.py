@@ -1,0 +1,103 @@
+"""What the private Livy finds in its run folder: configuration, and a SPARK_HOME of our own."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..logs import SPARK_MARK
+from . import spark_submit
+from .layout import private
+
+if TYPE_CHECKING:
+    from .java import Java, Spark
+    from .layout import ServerFolder
+
+# Any name that is none of Livy's own makes it load the class below.
+_AUTH = "livy.server.auth.signed"
+
+_LIVY = f"""\
+livy.server.host = 127.0.0.1
+livy.server.port = 0
+livy.server.csrf-protection.enabled = true
+livy.server.auth.type = signed
+{_AUTH}.class = org.apache.hadoop.security.authentication.server.AuthenticationFilter
+# Nobody answers there, so no password is ever right: only a signed cookie lets anybody in.
+{_AUTH}.param.type = org.apache.livy.server.auth.LdapAuthenticationHandlerImpl
+{_AUTH}.param.ldap.providerurl = ldap://127.0.0.1:1
+{_AUTH}.param.token.validity = 36000
+{_AUTH}.param.signature.secret.file = {{secret}}
+livy.spark.master = local[*]
+# Only its owner reaches this server, and may submit whatever they can read.
+livy.file.local-dir-whitelist = /
+livy.cache-log.size = 20000
+"""
+
+# The second logger repeats every line that a batch prints.
+_LIVY_LOG = """\
+log4j.rootLogger = INFO, console
+log4j.logger.org.apache.livy.utils.LineBufferedStream = WARN
+log4j.appender.console = org.apache.log4j.ConsoleAppender
+log4j.appender.console.layout = org.apache.log4j.PatternLayout
+log4j.appender.console.layout.ConversionPattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n
+"""
+
+# Spark's usual layout, with the mark in front of each line of it, stack traces included: that
+# tells Spark's lines from the program's own.
+_SPARK_LOG = f"""\
+rootLogger.level = info
+rootLogger.appenderRef.console.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.charset = UTF-8
+appender.console.layout.alwaysWriteExceptions = false
+appender.console.layout.pattern = \
+%replace{{%d{{yy/MM/dd HH:mm:ss}} %p %c{{1}}: %m%n%ex}}{{(?m)^}}{{\\u{ord(SPARK_MARK):04x}}}
+"""
+
+# Spark's web page answers anybody on the machine, and its other ports ask for no secret by themselves.
+_SPARK = {
+    "spark.authenticate": "true",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+}
+
+
+def write(
+    folder: ServerFolder, spark: Spark, java: Java, *, ui: bool, submit: Path | None = None
+) -> None:
+    """Write all that Livy and its batches need into an empty run folder.
+
+    Args:
+        folder: Whose run folder.
+        spark: The Spark that batches run on.
+        java: The Java that they run on.
+        ui: Whether running batches have Spark's web page.
+        submit: What Livy runs instead of our own spark-submit.
+    """
+    run = folder.run
+    for name in ("conf", "logs", "scratch", "spark-home/bin"):
+        private(run / name)
+    (run / "conf/livy.conf").write_text(_LIVY.format(secret=folder.secret))
+    (run / "conf/log4j.properties").write_text(_LIVY_LOG)
+    (run / "log4j2.properties").write_text(_SPARK_LOG)
+    settings = spark_submit.Settings(
+        spark_home=str(spark.home),
+        spark_version=spark.version,
+        scala_version=spark.scala_version,
+        java_home=str(java.home),
+        python=sys.executable,
+        log4j2=(run / "log4j2.properties").as_uri(),
+        scratch=str(run / "scratch"),
+        defaults={**_SPARK, "spark.ui.enabled": str(ui).lower()},
+    )
+    (run / "spark-submit.json").write_text(json.dumps(settings._asdict(), indent=1))
+    ours = [sys.executable, "-I", spark_submit.__file__, str(run / "spark-submit.json")]
+    program = run / "spark-home/bin/spark-submit"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join([str(submit)] if submit else ours)} "$@"\n')
+    program.chmod(0o700)

@@ -1,0 +1,254 @@
+"""The private Livy as its users see it: find it, start it, stop it, look after its files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import LocalServerError
+from . import jars
+from .cookie import SignedCookie
+from .java import Java, find_spark, require_java, require_spark
+from .layout import ServerFolder, private, size
+from .progress import Patient, Report, silent
+from .spark_submit import WORKING_DIRECTORY
+
+if TYPE_CHECKING:
+    from requests.auth import AuthBase
+
+_LOOK = 0.1  # seconds between two looks at a server that starts or stops
+_STOP_TIME = 30.0  # seconds
+_LAUNCHES = 3
+
+
+@dataclass(frozen=True)
+class LocalServer:
+    """A running private Livy, and what a client needs to use it.
+
+    Attributes:
+        url: Where it listens: on this machine only.
+        staging: URI of the folder for submitted code and files, which only its owner can enter.
+        spark_version: The Spark that batches run on.
+        java_version: The Java that everything runs on.
+        pid: The process id of its supervisor.
+        started: When it was started, in seconds since the epoch.
+        ui: Whether running batches have Spark's web page, which asks nobody who they are.
+        auth: Signs requests; nobody else gets in.
+    """
+
+    url: str
+    staging: str
+    spark_version: str
+    java_version: str
+    pid: int
+    started: float
+    ui: bool
+    auth: AuthBase = field(repr=False, compare=False)
+
+    def submission_conf(self) -> dict[str, str]:
+        """Return the Spark properties by which a batch runs as this kernel would run it.
+
+        With this Python, and in this folder: the server is shared by kernels in many.
+        """
+        return {"spark.pyspark.python": sys.executable, WORKING_DIRECTORY: os.getcwd()}  # noqa: PTH109 - text is wanted
+
+
+@dataclass(frozen=True)
+class Status:
+    """The private Livy of this Python environment, and what it takes on the disk.
+
+    Attributes:
+        server: The running one, or None.
+        active: How many batches run.
+        folders: Where things are, by what they are.
+        disk: Bytes in each of these folders.
+    """
+
+    server: LocalServer | None
+    active: int
+    folders: dict[str, Path]
+    disk: dict[str, int]
+
+
+def find() -> LocalServer | None:
+    """Return the running private Livy of this Python environment and Spark version, or None."""
+    spark = find_spark()
+    return _running(ServerFolder.of(spark.version)) if spark else None
+
+
+def start(
+    *, ui: bool = False, report: Report = silent, spark_submit: Path | None = None
+) -> LocalServer:
+    """Return the running private Livy, started if there is none.
+
+    It outlives this kernel, is shared by all kernels of this Python environment, and ends when
+    nobody has used it for LIVY_LOCAL_IDLE seconds (half an hour) and no batch runs. An interrupt
+    while this waits for it leaves it starting; the next call finds it.
+
+    Args:
+        ui: With Spark's web page for running batches; anybody on this machine can read it.
+        report: Gets lines of progress if it takes more than two seconds, as the first time does:
+            76 MB are fetched then.
+        spark_submit: A program to run instead of Spark's spark-submit, to test clients of Livy.
+
+    Raises:
+        LocalServerError: It cannot run here, or does not start, or runs without ``ui``.
+    """
+    spark = require_spark()
+    folder = ServerFolder.of(spark.version)
+    server = _running(folder)
+    if server is None:
+        java = require_java(spark)
+        progress = Patient(report)
+        jars.ensure(folder.jars, progress)
+        server = _launched(folder, java, progress, ui=ui, spark_submit=spark_submit)
+    if ui and not server.ui:
+        raise LocalServerError(
+            "the private Livy runs already, without Spark's web page\n"
+            "%livy_local stop ends it and its batches; then start it with --ui"
+        )
+    return server
+
+
+def _running(folder: ServerFolder) -> LocalServer | None:
+    if not folder.lock.is_held():
+        return None
+    try:
+        facts = json.loads(folder.server.read_text())
+        return LocalServer(**facts, auth=SignedCookie(folder.secret, folder.used))
+    except FileNotFoundError:  # it starts, or stops
+        return None
+
+
+def _launched(
+    folder: ServerFolder, java: Java, progress: Report, *, ui: bool, spark_submit: Path | None
+) -> LocalServer:
+    """Start the server, or wait for the one that another kernel is starting."""
+    began = time.time()
+    launches = 0
+    private(folder.path.parent)
+    while (server := _running(folder)) is None:
+        if not folder.lock.is_held():
+            if folder.failure.exists() and folder.failure.stat().st_mtime >= began:
+                raise LocalServerError(folder.failure.read_text())
+            if launches == _LAUNCHES:
+                raise LocalServerError(
+                    f"the private Livy's supervisor ends as it starts; see {folder.supervisor_log}"
+                )
+            launches += 1
+            _launch(folder, java, ui=ui, spark_submit=spark_submit)
+        progress(f"starting the private Livy, {time.time() - began:.0f} s so far")
+        time.sleep(_LOOK)
+    return server
+
+
+def _launch(folder: ServerFolder, java: Java, *, ui: bool, spark_submit: Path | None) -> None:
+    """Leave a supervisor behind that holds the folder's lock."""
+    command = [sys.executable, "-m", "livy_magic.local", "--run-dir", str(folder.path)]
+    command += ["--java-home", str(java.home), "--java-version", java.version]
+    command += ["--ui"] if ui else []
+    command += ["--spark-submit", str(spark_submit)] if spark_submit else []
+    done = subprocess.run(
+        command,
+        cwd=Path(__file__).parents[2],  # -m looks here first, not among the notebook's files
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+    if done.returncode:
+        raise LocalServerError(f"the private Livy does not start: {done.stderr.strip()}")
+
+
+def stop() -> bool:
+    """Stop the private Livy and its batches; say whether there was one.
+
+    Raises:
+        LocalServerError: It does not stop.
+    """
+    from . import processes
+
+    folder = _folder()
+    if not folder.path.exists():
+        return False
+    ran = folder.lock.is_held()
+    deadline = time.monotonic() + _STOP_TIME
+    while folder.lock.is_held():
+        if time.monotonic() > deadline:
+            raise LocalServerError(f"the private Livy does not stop; see {folder.supervisor_log}")
+        processes.terminate(folder.lock.path)
+        time.sleep(_LOOK)
+    with folder.lock.held() as free:
+        crashed = free and processes.end_leftovers(folder)
+    return ran or crashed
+
+
+def status() -> Status:
+    """Say what runs and what it takes on the disk."""
+    from . import processes
+
+    folder = _folder()
+    server = _running(folder)
+    folders = {"jars": folder.jars, "staging": folder.staging, "run": folder.run}
+    return Status(
+        server=server,
+        active=processes.batches_of(server.pid) if server else 0,
+        folders=folders,
+        disk={name: size(path) for name, path in folders.items()},
+    )
+
+
+def logs(lines: int = 200) -> list[str]:
+    """Return the last lines of Livy's own log, of the running server or the last one."""
+    try:
+        text = _folder().log.read_text("utf-8", "replace")
+    except FileNotFoundError:
+        return []
+    return text.splitlines()[-lines:]
+
+
+def clean() -> int:
+    """Remove what the servers of this user left: staged files, logs, and Livy's jars.
+
+    The jars stay while another environment's server uses them.
+
+    Returns:
+        How many bytes that freed.
+
+    Raises:
+        LocalServerError: The private Livy runs.
+    """
+    from . import processes
+
+    own = _folder()
+    freed, in_use = 0, False
+    for folder in ServerFolder.all():
+        with folder.lock.held() as free:
+            if free:
+                processes.end_leftovers(folder)
+                freed += _remove(folder.path)
+            elif folder == own:
+                raise LocalServerError(
+                    "the private Livy runs, so its files are in use\nend it first: %livy_local stop"
+                )
+            else:
+                in_use = True
+    return freed if in_use else freed + _remove(own.jars)
+
+
+def _remove(folder: Path) -> int:
+    freed = size(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    return freed - size(folder)
+
+
+def _folder() -> ServerFolder:
+    return ServerFolder.of(require_spark().version)

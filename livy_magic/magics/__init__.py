@@ -1,0 +1,30 @@
+"""The notebook side: magics, their lines and cells, and what they display."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..batch import Batch
+from .card import Card
+from .magics import LivyMagics
+
+
+def load(shell: Any) -> None:
+    """Register the magics, and the card as the way a Batch shows."""
+    shell.register_magics(LivyMagics)
+    shell.display_formatter.ipython_display_formatter.for_type(Batch, Card)
+
+
+def unload(shell: Any) -> None:
+    """Undo :func:`load`."""
+    magics = shell.magics_manager.registry.pop(LivyMagics.__name__, None)
+    if magics is None:
+        return
+    magics.close()
+    for kind in shell.magics_manager.magics.values():
+        for name in [
+            name for name, magic in kind.items() if getattr(magic, "__self__", None) is magics
+        ]:
+            del kind[name]
+    shell.configurables.remove(magics)
+    shell.display_formatter.ipython_display_formatter.pop(Batch, None)

@@ -1,0 +1,351 @@
+"""The cell of ``%%livy_batch``: its options, its code or POST body, and the text to stage."""
+
+from __future__ import annotations
+
+import ast
+import io
+import itertools
+import json
+import keyword
+import re
+import shlex
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from IPython.core.error import UsageError
+
+from ..errors import InvalidRequest
+from ..fields import find, nearest, read
+from ..models import POST_FIELDS
+from ..redact import is_secret, mask_args, mask_url
+from .options import CELL, Option, split
+
+MARK = "#|"
+MAGIC = "%%livy_batch"
+FIRST_LINE = 2  # line 1 of a notebook cell is the magic's
+
+CELL_FORMS = (
+    "the cell may hold Python code, below `#| name: value` options if there are any; or such options"
+    " alone, with `#| file: hdfs:///jobs/etl.py`; or one JSON object, the POST body"
+)
+
+_JSON_KEYS = [post.metadata["json"] for post in POST_FIELDS]
+_OPTIONS = {option.name: option for option in CELL}
+
+_SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+# A comment on line 1 or 2 that Python takes for the file's encoding (PEP 263): "encoding=cp1252"
+# in the magic's line would be one.
+_ENCODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*[-\w.]")
+
+# What ast.literal_eval raises, and repr of what is nested too deeply.
+NO_LITERAL = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a cell says.
+
+    Attributes:
+        values: POST field values by Python name, from cell options or from the body.
+        options: The magic's own options by name, to go below the line's: ``Parsed.over``.
+        code: The whole cell, when it holds an application; its options are comments in Python.
+        body: The cell as a literal POST body, when it is one: nothing is to be added to it.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    code: str | None = None
+    body: dict[str, Any] | None = None
+
+
+def parse_cell(cell: str) -> Cell:
+    """Read a cell.
+
+    Its options are the lines that start with ``#|``, above the first line of code; blank lines and
+    other comments may stand between them. Together they are YAML. Their keys are the POST fields'
+    names, or the long options of the magic's line.
+
+    Raises:
+        UsageError: An unknown or contradictory option, broken YAML or JSON, nothing to run.
+        InvalidRequest: A field has a value that Livy would reject.
+    """
+    top, below = _parts(cell)
+    rest = "".join(below).rstrip()
+    values, options = _sorted_options(_read_yaml(top))
+    if rest.lstrip().startswith("{"):
+        if values:
+            keys = [post.metadata["json"] for post in POST_FIELDS if post.name in values]
+            raise UsageError(f"the cell is a POST body: write {', '.join(keys)} into it")
+        body = _read_json(rest, FIRST_LINE + len(top))
+        return Cell(values=_body_values(body), options=options, body=body)
+    if rest and "file" in values:
+        raise UsageError("the cell has code and `#| file:`; which of them is to run?")
+    if rest:
+        return Cell(values=values, options=options, code=cell)
+    if "file" in values:
+        return Cell(values=values, options=options)
+    missing = (
+        "the cell has options but nothing to run" if values or options else "the cell is empty"
+    )
+    raise UsageError(f"{missing}: {CELL_FORMS}")
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Yield the lines as Python counts them, with their ends; ``str.splitlines`` knows more."""
+    return iter(io.StringIO(text, newline=""))
+
+
+def _parts(cell: str) -> tuple[list[str], list[str]]:
+    """Return the lines above the first line of code, and those from there on."""
+    lines = list(_lines(cell))
+    top = list(itertools.takewhile(_is_comment, lines))
+    return top, lines[len(top) :]
+
+
+def _is_comment(line: str) -> bool:
+    return not line.strip() or line.lstrip().startswith("#")
+
+
+def _read_yaml(top: list[str]) -> dict[str, Any]:
+    """Return the cell options; all scalars stay text, so that 1.50 and 2026-01-01 stay themselves."""
+    import yaml
+
+    class Loader(yaml.BaseLoader):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            keys = [key.value for key, _ in node.value]
+            for index, (key, _) in enumerate(node.value):
+                if key.value in keys[:index]:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"{key.value} is given twice", problem_mark=key.start_mark
+                    )
+            return super().construct_mapping(node, deep=deep)
+
+    # What is no option becomes a blank line, so that YAML's line numbers are the cell's.
+    text = "\n".join(_option_text(line) for line in top)
+    try:
+        options = Loader(text).get_single_data()
+    except yaml.MarkedYAMLError as problem:
+        mark = problem.problem_mark
+        line = FIRST_LINE + (mark.line if mark else 0)
+        raise UsageError(f"cell options, line {line} of the cell: {problem.problem}") from None
+    except yaml.YAMLError as problem:
+        raise UsageError(f"cell options: {str(problem).partition(chr(10))[0]}") from None
+    if options is None:
+        return {}
+    if not isinstance(options, dict):
+        raise UsageError(f"cell options are of the form `{MARK} name: value`")
+    return options
+
+
+def _option_text(line: str) -> str:
+    return line.removeprefix(MARK).removeprefix(" ").rstrip() if line.startswith(MARK) else ""
+
+
+def _sorted_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return field values by Python name, and the magic's own options by name."""
+    values: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    for key, value in given.items():
+        post = find(key)
+        option = _OPTIONS.get(key.removeprefix("--").replace("_", "-"))
+        if option is not None:
+            if option.name in options:
+                raise UsageError(f"cell option {option.name} is given twice")
+            options[option.name] = _option_value(option, value)
+        elif post is not None:
+            values[key] = split(value) if post.name == "args" and isinstance(value, str) else value
+        else:
+            raise UsageError(f"unknown cell option {key}{nearest(key, [*_JSON_KEYS, *_OPTIONS])}")
+    return read(values, where="cell option", text=True), options
+
+
+def _option_value(option: Option, value: object) -> Any:
+    if option.repeatable:
+        return [option.read(text) for text in _texts(option, value)]
+    if not isinstance(value, str):
+        raise UsageError(f"cell option {option.name} takes one value")
+    switched = _SWITCH.get(value.lower())
+    if option.value_name is None:
+        if switched is None:
+            raise UsageError(f"cell option {option.name} is either true or false, not {value!r}")
+        return switched
+    if option.alone and switched is not None:
+        return option.alone if switched else False
+    return option.read(value)
+
+
+def _texts(option: Option, value: object) -> list[str]:
+    """Return the values of a repeatable option: one text, a list, or a mapping of names to values."""
+    named = value if isinstance(value, dict) else {}
+    items = list(named.values()) or (value if isinstance(value, list) else [value])
+    texts = [item for item in items if isinstance(item, str)]
+    if len(texts) < len(items):
+        raise UsageError(f"cell option {option.name} takes plain values only")
+    return [f"{name}={text}" for name, text in zip(named, texts, strict=True)] if named else texts
+
+
+def _read_json(text: str, line: int) -> dict[str, Any]:
+    """Return the POST body; ``line`` is where in the cell it begins."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        for index, (key, _) in enumerate(pairs):
+            if key in dict(pairs[:index]):
+                raise UsageError(f"POST body: {key} is given twice")
+        return dict(pairs)
+
+    try:
+        # Numbers with a point stay text: Livy takes 1.50 for "1.50", and Python would make it 1.5.
+        body: dict[str, Any] = json.loads(text, object_pairs_hook=once, parse_float=str)
+    except json.JSONDecodeError as problem:
+        at = f"line {line + problem.lineno - 1}, column {problem.colno} of the cell"
+        raise UsageError(f"POST body, {at}: {problem.msg}") from None
+    return body
+
+
+def _body_values(body: Mapping[str, Any]) -> dict[str, Any]:
+    for key in body:
+        if key not in _JSON_KEYS:
+            raise InvalidRequest(f"the POST body has no field {key!r}{nearest(key, _JSON_KEYS)}")
+    return read({"file": None, **body}, where="field of the POST body")
+
+
+def application(line: str, cell: str, params: Mapping[str, object]) -> str:
+    """Return the Python file that a cell stands for.
+
+    Its line N is line N of the cell, the magic's line being line 1, so a traceback points at what
+    the user sees. Line 1 is the magic's line as a comment, with the parameters before it; when the
+    cell has imports from ``__future__``, which nothing may precede, they go behind the last one.
+    Secrets in the line and in cell options are masked.
+
+    Args:
+        line: The magic's line, as it was typed.
+        cell: The code, cell options included.
+        params: Variables to define, literals all.
+
+    Raises:
+        UsageError: A parameter cannot be written down as a literal, or should not be.
+    """
+    first = f"# {MAGIC} {_masked_line(line)}".rstrip()
+    assignments = "; ".join(_assignment(name, value) for name, value in params.items())
+    code = _masked_options(cell)
+    if assignments:
+        behind = _behind_future(code, assignments)
+        if behind is None:
+            return f"{assignments}  {first}\n{code}"
+        code = behind
+    if any(_ENCODING.match(text) for text in (first, next(_lines(code), ""))):
+        # It is UTF-8, whatever another line seems to say: the first declaration counts.
+        first = f"# coding: utf-8; {first.removeprefix('# ')}"
+    return f"{first}\n{code}"
+
+
+def _behind_future(code: str, assignments: str) -> str | None:
+    """Return the code with the assignments behind its last ``__future__`` import, if it has one."""
+    try:
+        with _no_warnings():
+            tree = ast.parse(code)
+    except (SyntaxError, ValueError):  # the batch will say so, in its traceback
+        return None
+    imports = [
+        statement
+        for statement in tree.body
+        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+    ]
+    if not imports:
+        return None
+    last = imports[-1]
+    assert last.end_lineno is not None
+    assert last.end_col_offset is not None
+    lines = list(_lines(code))
+    text = lines[last.end_lineno - 1].encode()  # Python counts columns in UTF-8
+    before, after = text[: last.end_col_offset], text[last.end_col_offset :]
+    lines[last.end_lineno - 1] = f"{before.decode()}; {assignments}{after.decode()}"
+    return "".join(lines)
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Keep Python from warning about code that is not run here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _masked_line(line: str) -> str:
+    line = re.sub(r"[\r\n\0]+", " ", line).strip()
+    if is_secret(line):
+        line = shlex.join(mask_args(split(line)))
+    return mask_url(line)
+
+
+def _masked_options(cell: str) -> str:
+    """Return the cell with its options emptied if they speak of a secret; they are comments now."""
+    top, below = _parts(cell)
+    options = "".join(line for line in top if line.startswith(MARK))
+    if is_secret(options) or mask_url(options) != options:
+        top = [re.sub(r"^#\|[^\r\n]*", MARK, line) for line in top]
+    return "".join(top + below)
+
+
+def param(text: str, namespace: Mapping[str, object]) -> tuple[str, object]:
+    """Read a ``--param``: ``NAME`` takes the notebook's variable, ``NAME=VALUE`` gives the value.
+
+    Raises:
+        UsageError: The name is none, is not defined, or looks like a secret's; or the value cannot be
+            written down as a literal.
+    """
+    name, equals, value = text.partition("=")
+    _check_name(name)
+    if equals:
+        return name, param_value(value)
+    if name not in namespace:
+        raise UsageError(f"--param {name}: {name} is not defined in the notebook")
+    _check_value(name, namespace[name])
+    return name, namespace[name]
+
+
+def param_value(text: str) -> object:
+    """Return what ``text`` spells as a Python literal, or ``text`` itself where it spells none."""
+    try:
+        with _no_warnings():
+            value = ast.literal_eval(text)
+    except NO_LITERAL:
+        return text
+    return value if _is_literal(value) else text
+
+
+def _assignment(name: str, value: object) -> str:
+    """Return ``name = value`` as Python source, in one line."""
+    _check_name(name)
+    _check_value(name, value)
+    return f"{name} = {value!r}"
+
+
+def _check_name(name: str) -> None:
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise UsageError(f"--param {name}: {name!r} is no variable name")
+    if is_secret(name):
+        raise UsageError(
+            f"--param {name}: looks like a secret, and the staged file is no place for one; let the"
+            " program read it from its environment or from a secret store of the cluster"
+        )
+
+
+def _check_value(name: str, value: object) -> None:
+    if not _is_literal(value):
+        raise UsageError(
+            f"--param {name}: this {type(value).__name__} cannot be written as a plain literal; pass"
+            " numbers, text, or lists, tuples, sets and dicts of them"
+        )
+
+
+def _is_literal(value: object) -> bool:
+    """Say whether ``repr`` writes ``value`` down in full: not so for nan, or an array."""
+    try:
+        return bool(ast.literal_eval(repr(value)) == value)
+    except NO_LITERAL:
+        return False

@@ -1,0 +1,368 @@
+"""The magics: each parses its line, calls the Python API, and returns what that returns."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
+from traitlets import Dict, Unicode, Union
+
+from .. import display as render
+from .. import fields, local
+from ..batch import Batch
+from ..config import describe
+from ..errors import LivyError
+from ..export import FORMS, uploads
+from ..livy import Livy
+from ..models import BatchRequest, Code
+from .cell import application, param, parse_cell
+from .options import (
+    BATCHES,
+    CELL,
+    LOCAL,
+    LOG,
+    SUBMIT,
+    WAIT,
+    Option,
+    Parsed,
+    expand,
+    help_text,
+    parse,
+    split,
+)
+from .progress import WaitProgress
+
+MOST_LINES = 500  # of a program's output that the end of a wait shows
+
+
+class WaitInterrupted(LivyError):
+    """A person stopped waiting; the batches run on."""
+
+
+class BatchList(list[Batch]):
+    """Batches that show as a table."""
+
+    def __repr__(self) -> str:
+        return render.table_text(batch.info for batch in self)
+
+    def _repr_html_(self) -> str:
+        return render.table_html(batch.info for batch in self)
+
+
+def documented(options: Sequence[Option], *, fields: bool = False) -> Callable[[Any], Any]:
+    """Add the options to a magic's docstring, which is what ``%magic?`` shows."""
+
+    def add(magic: Any) -> Any:
+        magic.__doc__ = f"{inspect.cleandoc(magic.__doc__)}\n\n{help_text(options, fields=fields)}"
+        return magic
+
+    return add
+
+
+@magics_class
+class LivyMagics(Magics):
+    """Spark batches on Apache Livy. These settings win over environment and files."""
+
+    url = Unicode("", help="Livy's URL, https://host:8998, or local").tag(config=True)
+    profile = Unicode("", help="profile of livy_magic.yaml to use").tag(config=True)
+    auth = Union(
+        [Unicode(), Dict()], help="kind of authentication, or a mapping as in livy_magic.yaml"
+    ).tag(config=True)
+    verify = Unicode("", help="file of certificate authorities to trust").tag(config=True)
+    staging = Unicode("", help="fsspec URL of a folder where local files are put for Livy").tag(
+        config=True
+    )
+
+    def __init__(self, shell: Any = None, **options: Any) -> None:
+        super().__init__(shell, **options)
+        self._target: str | None = None
+        self._servers: dict[str | None, Livy] = {}
+        self._last: Batch | None = None
+        self._settings = [
+            name
+            for name, trait in type(self).class_own_traits().items()
+            if trait.metadata.get("config")
+        ]
+        self.observe(lambda _: self.close(), names=self._settings)
+
+    def close(self) -> None:
+        """Forget the servers, and stop watching; batches run on."""
+        for livy in self._servers.values():
+            livy.close()
+        self._servers.clear()
+
+    # -- magics -----------------------------------------------------------------------------------
+
+    @no_var_expand
+    @line_magic
+    def livy_connect(self, line: str) -> None:
+        """Choose the server for what follows; with nothing, say which one is in use.
+
+        %livy_connect [URL | PROFILE | local]
+
+        With no server configured anywhere, a private Livy is started on this machine.
+        """
+        parsed = self._parse(line, (), most=1)
+        if parsed.rest:
+            self._server(parsed.rest[0])
+            self._target = parsed.rest[0]
+        livy = self._server()
+        version = livy.version
+        who = f" as {livy.user}" if livy.user else ""
+        print(f"Livy {version} at {livy.url}{who}")
+        assert livy.settings is not None
+        for name, value, origin in describe(livy.settings):
+            print(f"  {name}: {value}  ({origin})")
+
+    @no_var_expand
+    @line_magic
+    @documented(SUBMIT, fields=True)
+    def livy_submit(self, line: str) -> Batch | None:
+        """Submit an application file as a Spark batch, and return its Batch.
+
+        %livy_submit [options] FILE [application arguments …]
+        """
+        parsed = self._parse(line, SUBMIT, fields=True)
+        if not parsed.rest:
+            raise UsageError("%livy_submit needs a FILE: %livy_submit [options] FILE [arguments …]")
+        file, *args = parsed.rest
+        return self._submit(fields.merged(parsed.values, {"file": file}, _args(args)), parsed)
+
+    @no_var_expand
+    @cell_magic
+    @documented(CELL, fields=True)
+    def livy_batch(self, line: str, cell: str) -> Batch | None:
+        """Submit a cell as a Spark batch, and return its Batch.
+
+        %%livy_batch [options] [application arguments …]
+
+        The cell is a Python application, after optional lines `#| key: value` with the same options
+        in YAML; or such lines alone, with `#| file:`; or a POST body in JSON, sent as it is.
+        """
+        content = parse_cell(cell)
+        parsed = self._parse(line, CELL, fields=True).over(content.options)
+        values = fields.merged(content.values, parsed.values, _args(parsed.rest))
+        if content.code is not None:
+            params = dict(param(text, self._names()) for text in parsed.all("param"))
+            values["file"] = Code(application(line, content.code, params))
+        return self._submit(values, parsed, literal=content.body is not None)
+
+    @no_var_expand
+    @line_magic
+    @documented(BATCHES)
+    def livy_batches(self, line: str) -> BatchList:
+        """List the batches that the server keeps, the newest first.
+
+        %livy_batches [--state STATE] [--name GLOB] [--owner USER] [--mine] [--limit N]
+        """
+        parsed = self._parse(line, BATCHES, most=0)
+        return BatchList(
+            self._server().batches(
+                state=parsed.get("state"),
+                name=parsed.get("name"),
+                owner=parsed.get("owner"),
+                mine=parsed.has("mine"),
+                limit=parsed.get("limit"),
+            )
+        )
+
+    @no_var_expand
+    @line_magic
+    @documented(LOG)
+    def livy_log(self, line: str) -> None:
+        """Print the log of a batch; of the last one submitted, when none is named.
+
+        %livy_log [BATCH] [-f] [--tail N] [--output]
+        """
+        parsed = self._parse(line, LOG, most=1)
+        batch = self._batch(*parsed.rest)
+        if parsed.has("follow"):
+            self._follow(batch, output=parsed.has("output"))
+            return
+        lines = batch.output() if parsed.has("output") else batch.log()
+        tail = parsed.get("tail")
+        _print_lines(lines if tail is None else lines[-tail:])
+
+    @no_var_expand
+    @line_magic
+    @documented(WAIT)
+    def livy_wait(self, line: str) -> Batch | BatchList:
+        """Wait until batches end. Interrupting stops the waiting, never a batch.
+
+        %livy_wait [BATCH …] [--timeout SECONDS]
+        """
+        parsed = self._parse(line, WAIT)
+        batches = [self._batch(word) for word in parsed.rest] or [self._batch()]
+        self._wait(batches, parsed.get("timeout"))
+        return batches[0] if len(batches) == 1 else BatchList(batches)
+
+    @no_var_expand
+    @line_magic
+    def livy_kill(self, line: str) -> None:
+        """Kill batches, and make the server forget them. Their logs stay here.
+
+        %livy_kill [BATCH …]
+        """
+        parsed = self._parse(line, ())
+        for batch in [self._batch(word) for word in parsed.rest] or [self._batch()]:
+            batch.kill()
+            print(f"killed batch {render.label(batch.info)}")
+
+    @no_var_expand
+    @line_magic
+    @documented(LOCAL)
+    def livy_local(self, line: str) -> None:
+        """Start, stop or inspect the private Livy of this machine.
+
+        %livy_local [start | stop | status | logs | clean]
+        """
+        parsed = self._parse(line, LOCAL, most=1)
+        verb = parsed.rest[0] if parsed.rest else "status"
+        verbs = {
+            "start": lambda: self._start(ui=parsed.has("ui")),
+            "stop": lambda: "stopped" if local.stop() else "no private Livy was running",
+            "status": lambda: _status(local.status()),
+            "logs": lambda: "\n".join(render.plain(text) for text in local.logs()),
+            "clean": lambda: f"freed {local.clean() / 1e6:.0f} MB",
+        }
+        if verb not in verbs:
+            raise UsageError(f"%livy_local does not know {verb!r}{fields.nearest(verb, verbs)}")
+        print(verbs[verb]())
+
+    # -- what they share --------------------------------------------------------------------------
+
+    def _names(self) -> dict[str, Any]:
+        """Return the notebook's variables."""
+        assert self.shell is not None
+        names: dict[str, Any] = self.shell.user_ns
+        return names
+
+    def _parse(
+        self,
+        line: str,
+        options: Sequence[Option],
+        *,
+        most: int | None = None,
+        fields: bool = False,
+    ) -> Parsed:
+        parsed = parse(expand(split(line), self._names()), options, fields=fields)
+        if most is not None and len(parsed.rest) > most:
+            raise UsageError(f"what is {parsed.rest[most]!r}? There is one argument too many")
+        return parsed
+
+    def _server(self, target: str | None = None) -> Livy:
+        """Return the server of a profile or URL, or the chosen one; connect on first use."""
+        target = target or self._target
+        livy = self._servers.get(target)
+        if livy is None or not livy.is_current():
+            chosen = {name: value for name in self._settings if (value := getattr(self, name))}
+            livy = self._servers[target] = Livy.connect(target, overrides=chosen)
+        return livy
+
+    def _start(self, *, ui: bool) -> str:
+        server = local.start(ui=ui, report=print)
+        return f"private Livy at {server.url}, Spark {server.spark_version}"
+
+    def _submit(
+        self, values: Mapping[str, Any], parsed: Parsed, *, literal: bool = False
+    ) -> Batch | None:
+        livy = self._server(parsed.get("profile"))
+        request = BatchRequest(**values)
+        stage = parsed.get("stage") or "auto"
+        if parsed.has("dry-run"):
+            plan = livy.plan(request, stage=stage, defaults=not literal)
+            print(FORMS[parsed.get("dry-run")](livy, plan))
+            print(uploads(plan.uploads))
+            return None
+        quiet = parsed.has("quiet")
+        batch = livy.submit(
+            request,
+            if_exists=parsed.get("if-exists") or "fail",
+            stage=stage,
+            defaults=not literal,
+            report=None if quiet else print,
+        )
+        self._last = batch
+        if parsed.has("out"):
+            self._names()[parsed.get("out")] = batch
+        if parsed.has("follow"):
+            self._follow(batch, output=False)
+        elif parsed.has("wait"):
+            self._wait([batch], quiet=quiet)
+        return None if quiet else batch
+
+    def _batch(self, word: str | None = None) -> Batch:
+        """Return the batch that a word of the line means: a variable, an id or a name."""
+        if word is None:
+            if self._last is None:
+                raise UsageError("which batch? None was submitted here yet: give an id or a name")
+            return self._last
+        named = self._names().get(word)
+        if isinstance(named, Batch):
+            return named
+        return self._server().batch(word)
+
+    def _wait(
+        self, batches: Sequence[Batch], timeout: float | None = None, *, quiet: bool = False
+    ) -> None:
+        progress = None if quiet else WaitProgress(batches)
+        try:
+            for batch in batches:
+                batch.wait(timeout)
+        except KeyboardInterrupt:
+            raise WaitInterrupted(_still_running(batches)) from None
+        finally:
+            if progress is not None:
+                progress.close()
+        if not quiet:
+            for batch in batches:
+                _print_output(batch)
+
+    def _follow(self, batch: Batch, *, output: bool) -> None:
+        try:
+            for text in batch.follow(output=output):
+                print(render.plain(text))
+        except KeyboardInterrupt:
+            raise WaitInterrupted(_still_running([batch])) from None
+        batch.wait()
+
+
+def _args(args: list[str]) -> dict[str, Any]:
+    return {"args": tuple(args)} if args else {}
+
+
+def _status(status: local.Status) -> str:
+    server = status.server
+    first = "no private Livy is running"
+    if server is not None:
+        first = (
+            f"running at {server.url} with Spark {server.spark_version} on Java"
+            f" {server.java_version}, {status.active} batches running"
+        )
+    disk = [f"{size / 1e6:6.1f} MB  {status.folders[name]}" for name, size in status.disk.items()]
+    return "\n".join([first, *disk])
+
+
+def _still_running(batches: Iterable[Batch]) -> str:
+    running = [batch for batch in batches if not batch.done]
+    names = ", ".join(render.label(batch.info) for batch in running)
+    ids = " ".join(str(batch.id) for batch in running)
+    return (
+        f"stopped waiting; still running: batch {names}\n"
+        f"Wait on with %livy_wait {ids}, or end it with %livy_kill {ids}."
+    )
+
+
+def _print_output(batch: Batch) -> None:
+    lines = batch.output()
+    if len(lines) > MOST_LINES:
+        print(f"… {len(lines) - MOST_LINES} lines before: %livy_log {batch.id} --output")
+    _print_lines(lines[-MOST_LINES:])
+
+
+def _print_lines(lines: Iterable[str]) -> None:
+    for text in lines:
+        print(render.plain(text))

@@ -1,0 +1,60 @@
+"""What must not be shown: one place that knows a secret when it sees one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+MASK = "********"
+
+# Spark's own spark.redaction.regex (3.5 and 4.x taken together), and the words that
+# other tools' arguments use for the same things.
+SECRET_NAME = re.compile(
+    r"secret|password|passwd|passphrase|token|access[._-]?key|account[._-]?key|api[._-]?key|credential",
+    re.IGNORECASE,
+)
+
+SECRET_VALUE = re.compile(rf"((?:{SECRET_NAME.pattern})[^=:]*[=:]).+", re.IGNORECASE | re.DOTALL)
+USER_INFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+
+
+def is_secret(name: str) -> bool:
+    """Say whether a property, parameter or option of this name holds a secret."""
+    return SECRET_NAME.search(name) is not None
+
+
+def mask_url(text: str) -> str:
+    """Return ``text`` without the user name and password that URLs in it carry."""
+    return USER_INFO.sub(MASK, text)
+
+
+def mask_conf(conf: Mapping[str, object]) -> dict[str, str]:
+    """Return ``conf`` with the values of secret properties masked, and of URLs their user info."""
+    return {
+        key: MASK if is_secret(str(key)) else mask_url(str(value)) for key, value in conf.items()
+    }
+
+
+def mask_args(args: Sequence[object]) -> list[str]:
+    """Mask ``--password X``, ``--password=X`` and ``password=X`` among an application's arguments."""
+    masked: list[str] = []
+    hide_next = False
+    for arg in map(str, args):
+        masked.append(MASK if hide_next else mask_url(SECRET_VALUE.sub(rf"\1{MASK}", arg)))
+        hide_next = not hide_next and arg.startswith("-") and "=" not in arg and is_secret(arg)
+    return masked
+
+
+def mask_body(body: Mapping[str, object]) -> dict[str, object]:
+    """Return a POST body that may be shown: see :func:`mask_conf` and :func:`mask_args`."""
+    shown: dict[str, object] = {}
+    for key, value in body.items():
+        if isinstance(value, Mapping):
+            shown[key] = mask_conf(value)
+        elif isinstance(value, (list, tuple)):
+            shown[key] = mask_args(value)
+        elif isinstance(value, str):
+            shown[key] = MASK if is_secret(key) else mask_url(value)
+        else:
+            shown[key] = value
+    return shown

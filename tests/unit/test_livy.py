@@ -1,0 +1,209 @@
+"""Submitting, on a made-up wire: what the real Livy cannot be made to answer."""
+
+import json
+
+import pytest
+import requests
+import responses
+
+from livy_magic import BatchGone, BatchRequest, Livy, NotFound, NotSubmitted, SubmitUnknown, livy
+
+URL = "http://livy.test"
+REQUEST = BatchRequest(file="hdfs:///etl.py", name="nightly")
+NO_BATCH = {"status": 404, "json": {"msg": "Session 'nightly' not found."}}
+
+
+@pytest.fixture
+def wire():
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(livy, "_LOOKS", (0.0, 0.0))
+    server = Livy(URL, user="alice")
+    yield server
+    server.close()
+
+
+def view(**members):
+    return {"id": 7, "name": "nightly", "owner": None, "state": "success"} | members
+
+
+def posts(wire):
+    return [json.loads(call.request.body) for call in wire.calls if call.request.method == "POST"]
+
+
+def deletes(wire):
+    return [call.request.url for call in wire.calls if call.request.method == "DELETE"]
+
+
+@pytest.fixture
+def free_name(wire):
+    """The first look finds nobody under the name."""
+    wire.get(f"{URL}/batches/nightly", **NO_BATCH)
+
+
+@pytest.mark.usefixtures("free_name")
+@pytest.mark.parametrize(
+    "lost",
+    [
+        {"body": requests.ConnectionError("Connection reset by peer")},
+        {"body": requests.ReadTimeout("read timed out")},
+        {"status": 502, "body": "<html><title>Bad Gateway</title></html>"},
+        {"status": 503},
+        {"status": 504},
+        {"status": 200, "body": "<html><title>Sign in</title></html>"},
+        {"status": 201, "body": '{"id": 7, "sta'},
+    ],
+    ids=["reset", "time-out", "502", "503", "504", "html", "cut off"],
+)
+def test_a_batch_whose_answer_was_lost_is_found_by_name_and_not_posted_again(server, wire, lost):
+    wire.post(f"{URL}/batches", **lost)
+    wire.get(f"{URL}/batches/nightly", json=view())
+    assert server.submit(REQUEST).id == 7
+    assert len(posts(wire)) == 1
+
+
+@pytest.mark.usefixtures("free_name")
+def test_a_lost_answer_without_a_batch_to_be_seen_is_said_to_be_unknown(server, wire):
+    wire.post(f"{URL}/batches", status=503)
+    with pytest.raises(SubmitUnknown, match="%livy_batches --name nightly") as caught:
+        server.submit(REQUEST)
+    assert caught.value.name == "nightly"
+    assert len(posts(wire)) == 1
+
+
+@pytest.mark.usefixtures("free_name")
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"status": 401, "body": "<html><title>Error 401</title></html>"},
+        {"status": 302, "headers": {"Location": "http://sso.test/"}},
+        {"status": 400, "json": {"msg": "Rejected, Reason: Duplicate session name: Some(nightly)"}},
+    ],
+    ids=["401", "redirect", "duplicate"],
+)
+def test_a_refused_submission_is_not_submitted_and_touches_nobodys_batch(server, wire, refusal):
+    wire.post(f"{URL}/batches", **refusal)
+    wire.get(f"{URL}/batches/nightly", json=view(state="starting", log=[]))
+    wire.delete(f"{URL}/batches/7")
+    with pytest.raises(NotSubmitted):
+        server.submit(REQUEST)
+    if refusal["status"] != 401:
+        assert deletes(wire) == []
+
+
+@pytest.mark.usefixtures("free_name")
+def test_what_a_rejected_post_left_in_the_list_is_removed(server, wire):
+    wire.post(f"{URL}/batches", status=500, json="java.lang.ClassCastException: x")
+    wire.get(f"{URL}/batches/nightly", json=view(state="starting", log=[]))
+    wire.delete(f"{URL}/batches/7", json={"msg": "deleted"})
+    with pytest.raises(NotSubmitted, match="ClassCastException"):
+        server.submit(REQUEST)
+    assert deletes(wire) == [f"{URL}/batches/7"]
+
+
+def test_a_held_name_is_refused_with_who_holds_it_and_what_else_there_is(server, wire):
+    wire.get(f"{URL}/batches/nightly", json=view(owner="bob", state="running"))
+    with pytest.raises(NotSubmitted) as caught:
+        server.submit(REQUEST)
+    assert "held by batch 7 (bob, running)" in str(caught.value)
+    assert "attach, replace or rename" in str(caught.value)
+    assert posts(wire) == []
+
+
+def test_rename_adds_a_suffix_to_a_held_name(server, wire):
+    wire.get(f"{URL}/batches/nightly", json=view())
+    wire.post(f"{URL}/batches", json=view(id=8, name="other"), status=201)
+    server.submit(REQUEST, if_exists="rename")
+    [body] = posts(wire)
+    assert body["name"].startswith("nightly-")
+
+
+def test_replace_deletes_a_finished_batch_of_mine_only(server, wire):
+    wire.get(f"{URL}/batches/nightly", json=view(owner="bob"))
+    with pytest.raises(NotSubmitted, match="only a finished batch of one's own is replaced"):
+        server.submit(REQUEST, if_exists="replace")
+    assert deletes(wire) == []
+
+
+def test_replace_deletes_my_finished_batch_and_takes_its_name(server, wire):
+    wire.get(f"{URL}/batches/nightly", json=view(owner="alice"))
+    wire.delete(f"{URL}/batches/7", json={"msg": "deleted"})
+    wire.post(f"{URL}/batches", json=view(id=8), status=201)
+    assert server.submit(REQUEST, if_exists="replace").id == 8
+    assert deletes(wire) == [f"{URL}/batches/7"]
+
+
+def test_attach_returns_the_running_batch_of_the_same_request(server, wire):
+    wire.get(f"{URL}/batches/nightly", **NO_BATCH)
+    wire.post(f"{URL}/batches", json=view(state="running"), status=201)
+    first = server.submit(REQUEST)
+    wire.get(f"{URL}/batches/nightly", json=view(state="running"))
+    assert server.submit(REQUEST, if_exists="attach") is first
+    assert len(posts(wire)) == 1
+
+
+def test_a_batch_without_a_name_gets_one_that_nobody_else_has(server, wire):
+    wire.post(f"{URL}/batches", json=view(), status=201)
+    for _ in range(2):
+        server.submit(BatchRequest(file="hdfs:///jobs/etl.py"))
+    first, second = (body["name"] for body in posts(wire))
+    assert first.startswith("etl-")
+    assert len(first) == len("etl-") + 10
+    assert first != second
+
+
+def test_the_profiles_defaults_fill_what_the_request_leaves_open(wire):
+    server = Livy(URL, defaults={"queue": "etl", "conf": {"spark.a": "1", "spark.b": "1"}})
+    request = BatchRequest(file="hdfs:///a.py", conf={"spark.b": "2"})
+    body = server.plan(request).request.to_json()
+    assert (body["queue"], body["conf"]) == ("etl", {"spark.a": "1", "spark.b": "2"})
+    assert "queue" not in server.plan(request, defaults=False).request.to_json()
+
+
+def test_an_unknown_batch_is_not_found(server, wire):
+    wire.get(f"{URL}/batches/nightly", **NO_BATCH)
+    with pytest.raises(NotFound):
+        server.batch("nightly")
+
+
+def test_another_batch_under_the_same_id_is_never_killed(server, wire):
+    """As after a restart of Livy without recovery, when ids begin anew."""
+    wire.get(f"{URL}/batches/nightly", json=view(state="success"))
+    batch = server.batch("nightly")
+    wire.get(f"{URL}/batches/7", json=view(name="somebody else's", state="running"))
+    with pytest.raises(BatchGone, match="nothing was killed"):
+        batch.kill()
+    assert deletes(wire) == []
+
+
+def test_a_list_is_filtered_here_since_the_server_does_not(server, wire):
+    views = [
+        view(id=0, name="etl-1", owner="alice"),
+        view(id=1, name="etl-2", owner="bob", state="dead"),
+        view(id=2, name=None, owner="alice", state="dead"),
+    ]
+
+    def answer(request):
+        start, size = int(request.params["from"]), int(request.params["size"])
+        page = views[start : start + size]
+        return 200, {}, json.dumps({"from": start, "total": 3, "sessions": page})
+
+    wire.add_callback("GET", f"{URL}/batches", answer)
+
+    def ids(**filters):
+        return [batch.id for batch in server.batches(**filters)]
+
+    assert ids() == [2, 1, 0]
+    assert ids(state="dead") == [2, 1]
+    assert ids(name="etl-*") == [1, 0]
+    assert ids(owner="bob") == [1]
+    assert ids(mine=True) == [2, 0]
+    assert ids(limit=1) == [2]
+
+
+def test_a_server_shows_no_credentials():
+    assert "hunter2" not in repr(Livy("https://me:hunter2@host:8998"))

@@ -1,0 +1,118 @@
+"""The private server's files: closed to others, and under a lock."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from livy_magic.errors import LocalServerError
+from livy_magic.local import layout
+from livy_magic.local.layout import FileLock, ServerFolder
+from livy_magic.local.progress import Patient
+from livy_magic.local.supervisor import IDLE, idle_time
+
+
+@pytest.fixture
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    base = tmp_path / "base"
+    monkeypatch.setenv("LIVY_LOCAL_DIR", str(base))
+    return base
+
+
+def test_folders_and_files_are_closed_to_everybody_else(base: Path) -> None:
+    folder = layout.private(base / "servers")
+    layout.write_private(folder / "secret", "one")
+    layout.write_private(folder / "secret", "two")
+    assert base.stat().st_mode & 0o777 == 0o700
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "secret").stat().st_mode & 0o777 == 0o600
+    assert [file.read_text() for file in folder.iterdir()] == ["two"]
+
+
+def test_a_folder_of_the_users_own_choice_keeps_its_mode(base: Path) -> None:
+    base.mkdir(0o755)
+    layout.private(base / "servers")
+    assert base.stat().st_mode & 0o777 == 0o755
+
+
+def test_each_spark_has_a_server_of_its_own_and_all_share_the_jars(base: Path) -> None:
+    first, second = ServerFolder.of("3.5.9"), ServerFolder.of("4.0.1")
+    assert first == ServerFolder.of("3.5.9")
+    assert first != second
+    assert first.jars == second.jars == base / "jars"
+
+
+def test_a_folder_is_known_by_its_lock(base: Path) -> None:
+    folder = ServerFolder.of("3.5.9")
+    assert ServerFolder.all() == []
+    layout.private(folder.path.parent)
+    with folder.lock.held() as free:
+        assert free
+        assert ServerFolder.all() == [folder]
+
+
+def test_one_holder_at_a_time(tmp_path: Path) -> None:
+    lock = FileLock(tmp_path / "lock")
+    assert not lock.is_held()
+    with lock.held() as first, lock.held() as second:
+        assert (first, second) == (True, False)
+        assert lock.is_held()
+    assert not lock.is_held()
+
+
+def test_a_holder_that_is_killed_lets_go_and_its_children_do_not_keep_the_lock(
+    tmp_path: Path,
+) -> None:
+    lock = FileLock(tmp_path / "lock")
+    code = f"""
+import subprocess
+from pathlib import Path
+from livy_magic.local.layout import FileLock
+assert FileLock(Path({str(lock.path)!r})).acquire() is not None
+print(subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL).pid, flush=True)
+input()
+"""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout
+    child = int(holder.stdout.readline())
+    assert lock.is_held()
+    holder.kill()
+    holder.communicate()
+    assert not lock.is_held()
+    os.kill(child, 9)
+
+
+def test_the_size_of_a_folder_is_the_sum_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/b").write_bytes(b"12345")
+    (tmp_path / "c").write_bytes(b"123")
+    assert layout.size(tmp_path) == 8
+    assert layout.size(tmp_path / "none") == 0
+
+
+def test_the_idle_time_is_half_an_hour_or_what_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("LIVY_LOCAL_IDLE", raising=False)
+    assert idle_time() == IDLE == 1800
+    monkeypatch.setenv("LIVY_LOCAL_IDLE", "90")
+    assert idle_time() == 90
+    monkeypatch.setenv("LIVY_LOCAL_IDLE", "soon")
+    with pytest.raises(LocalServerError, match="LIVY_LOCAL_IDLE is 'soon'"):
+        idle_time()
+
+
+def test_progress_tells_only_what_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    lines: list[str] = []
+    progress = Patient(lines.append)
+    for now in (100.5, 101.9, 102.1, 103.0, 104.2):
+        progress(f"at {now}")
+    assert lines == ["at 102.1", "at 104.2"]

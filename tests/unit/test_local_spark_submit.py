@@ -1,0 +1,150 @@
+"""What the private Livy runs as spark-submit, run as Livy runs it, with a shell script as Spark."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from livy_magic.local import spark_submit
+from livy_magic.local.spark_submit import Settings, take_working_directory
+
+Submit = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def submit(tmp_path: Path) -> Submit:
+    """Start our spark-submit in front of a shell script that is Spark's."""
+
+    def start(script: str, *arguments: str) -> subprocess.Popen[str]:
+        program = tmp_path / "spark/bin/spark-submit"
+        program.parent.mkdir(parents=True)
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o700)
+        (tmp_path / "scratch").mkdir()
+        settings = Settings(
+            spark_home=str(tmp_path / "spark"),
+            spark_version="3.5.9",
+            scala_version="2.12.18",
+            java_home="/java",
+            python="/env/bin/python",
+            log4j2="file:///log4j2.properties",
+            scratch=str(tmp_path / "scratch"),
+            defaults={"spark.ui.enabled": "false"},
+        )
+        (tmp_path / "settings").write_text(json.dumps(settings._asdict()))
+        return subprocess.Popen(
+            [sys.executable, "-I", spark_submit.__file__, str(tmp_path / "settings"), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    return start
+
+
+def test_the_version_is_answered_in_words_that_livy_looks_for(submit: Submit) -> None:
+    with submit("echo never run", "--version") as process:
+        output = process.communicate()[0]
+    assert output == "version 3.5.9\nUsing Scala version 2.12.18, Java\n"
+    assert process.returncode == 0
+
+
+def test_the_folder_is_taken_from_livys_options_only() -> None:
+    mark = "spark.livyMagic.workingDirectory=/home/ann/a b=c"
+    options = ["--name", "--conf", "--conf", "a=b", "--conf", mark, "--queue", "q"]
+    assert take_working_directory([*options, "file:/x.py", "--conf", "a=b"]) == (
+        "/home/ann/a b=c",
+        ["--name", "--conf", "--conf", "a=b", "--queue", "q", "file:/x.py", "--conf", "a=b"],
+    )
+    own = ["--name", "n", "file:/x.py", "--conf", mark]
+    assert take_working_directory(own) == (None, own)
+
+
+def test_a_batch_runs_in_the_asked_folder_with_the_servers_properties_below_its_own(
+    submit: Submit, tmp_path: Path
+) -> None:
+    folder = tmp_path / "Größe & Co"
+    folder.mkdir()
+    conf = ["--conf", f"spark.livyMagic.workingDirectory={folder}", "--conf", "a=b"]
+    script = 'pwd; cat "$2"; shift 2; echo "$@"; echo $SPARK_HOME $SPARK_LOCAL_IP $PYSPARK_PYTHON'
+    with submit(script, *conf, "file:/x.py", "1") as process:
+        lines = process.communicate()[0].splitlines()
+    assert lines[0] == str(folder)
+    assert lines[1] == "spark.ui.enabled=false"
+    assert lines[2].startswith(f"spark.local.dir={tmp_path}/scratch/")
+    assert lines[3] == "--conf a=b file:/x.py 1"
+    assert lines[4] == f"{tmp_path}/spark 127.0.0.1 /env/bin/python"
+    assert not list((tmp_path / "scratch").iterdir())
+
+
+def test_a_folder_that_is_gone_is_said_in_the_log(submit: Submit) -> None:
+    with submit("echo never run", "--conf", "spark.livyMagic.workingDirectory=/gone") as process:
+        output = process.communicate()[0]
+    assert output.startswith("livy_magic: cannot work in the notebook's folder /gone: No such file")
+    assert process.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", 128 + signal.SIGKILL)]
+)
+def test_the_exit_code_passes_through(submit: Submit, script: str, code: int) -> None:
+    with submit(script) as process:
+        process.communicate()
+    assert process.returncode == code
+
+
+def is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+# The second one leaves the group, as PySpark's worker daemon does; its parent is gone, too.
+STUBBORN = f"""
+trap '' TERM
+sleep 300 &
+{sys.executable} -c 'import os, time
+if os.fork() == 0:
+    os.setpgid(0, 0)
+    print("ready", flush=True)
+    time.sleep(300)'
+wait
+sleep 300
+"""
+
+
+def test_sigterm_ends_all_of_a_batch_that_ignores_it(submit: Submit) -> None:
+    with submit(STUBBORN) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        session = psutil.Process(process.pid).children()[0].pid
+        members = spark_submit.members_of(session)
+        assert len(members) == 3
+        process.terminate()
+        assert process.wait(10) == 128 + signal.SIGTERM
+    assert all(map(is_gone, members))
+
+
+def test_a_batch_has_time_to_end_by_itself(submit: Submit) -> None:
+    with submit(
+        "trap 'sleep 0.3; echo cleaned up; exit 0' TERM; echo ready; sleep 300 & wait"
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        process.terminate()
+        assert process.stdout.read() == "cleaned up\n"
+
+
+def test_what_a_finished_batch_left_running_ends_with_it(submit: Submit) -> None:
+    began = time.monotonic()
+    with submit("sleep 300 & echo $!") as process:
+        left = int(process.communicate()[0])
+    assert process.returncode == 0
+    assert time.monotonic() - began < 10
+    assert is_gone(left)

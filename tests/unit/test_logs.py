@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest import mock
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livy_magic.logs import SPARK_MARK, Line, LogTail, split_sections
+from livy_magic.models import LogPage
+
+
+class Server:
+    """Livy's log window: what it keeps, and how it answers (protocol, part 3)."""
+
+    def __init__(self, ring: int = 200) -> None:
+        self.stdout: deque[str] = deque(maxlen=ring)
+        self.stderr: deque[str] = deque(maxlen=ring)
+        self.diagnostics: list[str] = []
+        self.diagnostics_marker = "\nYARN Diagnostics: "
+
+    def log(self, start: int = 0, size: int = -1) -> LogPage:
+        assert size == -1
+        entries = ["stdout: ", *self.stdout, "\nstderr: ", *self.stderr]
+        if self.diagnostics:
+            entries += [self.diagnostics_marker, *self.diagnostics]
+        return LogPage(start, len(entries), tuple(entries[start:]))
+
+
+def read(tail: LogTail, server: Server) -> list[Line]:
+    lines = tail.feed(server.log(*tail.next_query()))
+    if lines is None:
+        assert tail.next_query() == (0, -1)
+        lines = tail.feed(server.log())
+    assert lines is not None
+    return lines
+
+
+def texts(lines: list[Line]) -> list[str]:
+    return [line.text for line in lines if line.kind != "gap"]
+
+
+@contextmanager
+def sizes(keeps: int, whole: int = 500, anchor: int = 100) -> Iterator[None]:
+    """Make windows small enough to try many."""
+    with mock.patch.multiple(
+        "livy_magic.logs", LIVY_KEEPS=keeps, WHOLE=whole, ANCHOR=anchor, TRUSTED=anchor // 2
+    ):
+        yield
+
+
+# -- sections -------------------------------------------------------------------------------------
+
+
+def test_a_window_is_split_at_its_markers() -> None:
+    sections = split_sections(
+        ["stdout: ", "a", "b", "\nstderr: ", "c", "\nKubernetes Diagnostics: ", "d\n\te"]
+    )
+    assert (sections.stdout, sections.stderr) == (["a", "b"], ["c"])
+    assert sections.diagnostics == ["d\n\te"]
+
+
+def test_a_line_that_looks_like_a_marker_is_a_line() -> None:
+    entries = ["stdout: ", "stdout: ", "stderr: ", "YARN Diagnostics: ", "\nstderr: "]
+    assert split_sections(entries).stdout == ["stdout: ", "stderr: ", "YARN Diagnostics: "]
+    assert split_sections(["stdout: ", "\nstderr: "], start=3).stdout == ["stdout: "]
+
+
+def test_a_log_without_markers_is_all_the_programs() -> None:
+    assert split_sections(["a", "b"]).stdout == ["a", "b"]
+    assert split_sections([]).stdout == []
+
+
+# -- tailing --------------------------------------------------------------------------------------
+
+
+def test_a_growing_log_comes_line_by_line() -> None:
+    server, tail = Server(), LogTail()
+    seen: list[Line] = []
+    for step in range(40):
+        server.stdout += [f"OUT {step}", f"ERR {step}"]
+        seen += read(tail, server)
+    assert seen == [Line(f"{kind} {n}", "program") for n in range(40) for kind in ("OUT", "ERR")]
+
+
+def test_a_full_window_that_is_read_often_enough_loses_nothing() -> None:
+    server, tail = Server(), LogTail()
+    seen: list[Line] = []
+    for step in range(60):
+        server.stdout += [f"line {step * 10 + n}" for n in range(10)]
+        seen += read(tail, server)
+    assert [line.text for line in seen] == [f"line {n}" for n in range(600)]
+
+
+def test_lines_that_slid_away_unread_show_as_a_gap() -> None:
+    server, tail = Server(ring=5), LogTail()
+    server.stdout += ["a", "b"]
+    assert texts(read(tail, server)) == ["a", "b"]
+    server.stdout += [str(n) for n in range(8)]
+    gap, *rest = read(tail, server)
+    assert gap.kind == "gap"
+    assert "more than the 5 that the server keeps" in gap.text
+    assert [line.text for line in rest] == ["3", "4", "5", "6", "7"]
+    assert read(tail, server) == []
+
+
+def test_a_window_that_is_full_at_the_first_look_may_have_lost_its_beginning() -> None:
+    server = Server()
+    server.stdout += [str(n) for n in range(250)]
+    first, *rest = read(LogTail(), server)
+    assert first.kind == "gap"
+    assert [line.text for line in rest] == [str(n) for n in range(50, 250)]
+
+
+def test_a_log_that_is_not_shown_for_once_does_not_come_again() -> None:
+    server, tail = Server(), LogTail()
+    server.stdout += ["a", "b"]
+    read(tail, server)
+    assert tail.feed(LogPage(0, 0, ())) == []
+    server.stdout += ["c"]
+    assert read(tail, server) == [Line("c", "program")]
+
+
+def test_diagnostics_come_whole_when_they_change_and_leave_the_lines_alone() -> None:
+    server, tail = Server(), LogTail()
+    server.stdout += ["a"]
+    server.diagnostics = ["waiting for a container"]
+    assert read(tail, server) == [
+        Line("a", "program"),
+        Line("waiting for a container", "diagnostics"),
+    ]
+    server.stdout += ["b"]
+    assert read(tail, server) == [Line("b", "program")]
+    server.stdout += ["c"]
+    server.diagnostics = ["Application failed\n\texit code 1", "bye"]
+    assert read(tail, server) == [
+        Line("c", "program"),
+        Line("Application failed", "diagnostics"),
+        Line("\texit code 1", "diagnostics"),
+        Line("bye", "diagnostics"),
+    ]
+    server.diagnostics = []
+    assert read(tail, server) == []
+
+
+def test_both_sections_of_kubernetes_grow() -> None:
+    server, tail = Server(), LogTail()
+    server.diagnostics_marker = "\nKubernetes Diagnostics: "
+    server.stdout += ["out 1"]
+    server.stderr += ["err 1"]
+    assert texts(read(tail, server)) == ["out 1", "err 1"]
+    server.stderr += ["err 2"]
+    server.stdout += ["out 2"]
+    assert texts(read(tail, server)) == ["out 2", "err 2"]
+    assert read(tail, server) == []
+
+
+def test_of_a_long_window_only_the_end_is_asked_for() -> None:
+    server, tail = Server(ring=10_000), LogTail()
+    server.stdout += [str(n) for n in range(1000)]
+    read(tail, server)
+    assert tail.next_query() == (901, -1)
+    server.stdout += ["news"]
+    answer = server.log(*tail.next_query())
+    assert len(answer.entries) == 102
+    assert tail.feed(answer) == [Line("news", "program")]
+    assert tail.next_query() == (902, -1)
+
+
+def test_an_end_that_does_not_fit_makes_it_ask_for_the_whole_window() -> None:
+    server, tail = Server(ring=1000), LogTail()
+    server.stdout += [str(n) for n in range(1000)]
+    read(tail, server)
+    server.stdout += [str(n) for n in range(1000, 1200)]
+    assert tail.feed(server.log(*tail.next_query())) is None
+    assert tail.next_query() == (0, -1)
+    assert tail.feed(server.log()) == [Line(str(n), "program") for n in range(1000, 1200)]
+
+
+def test_a_long_window_that_shrank_is_read_whole() -> None:
+    server, tail = Server(ring=1000), LogTail()
+    server.stdout += [str(n) for n in range(1000)]
+    read(tail, server)
+    server.stdout.clear()
+    server.stdout += ["after a restart"]
+    assert server.log(901).entries == ()
+    assert tail.feed(server.log(*tail.next_query())) is None
+    assert [line.kind for line in tail.feed(server.log()) or ()] == ["gap", "program"]
+
+
+def test_diagnostics_are_not_taken_for_lines_when_the_lines_before_them_shrank() -> None:
+    server, tail = Server(ring=1000), LogTail()
+    server.stdout += [str(n) for n in range(1000)]
+    read(tail, server)
+    server.stdout.clear()
+    server.diagnostics = [str(n) for n in range(2000)]
+    assert tail.feed(server.log(*tail.next_query())) is None
+    assert {line.kind for line in tail.feed(server.log()) or ()} == {"diagnostics"}
+
+
+# -- every line exactly once ----------------------------------------------------------------------
+
+# How many lines are written before each look.
+bursts = st.lists(st.integers(0, 15), max_size=30)
+
+
+@given(ring=st.integers(1, 10), written=bursts)
+def test_every_line_comes_once_and_in_order_or_is_inside_a_gap(
+    ring: int, written: list[int]
+) -> None:
+    server, tail, count = Server(ring), LogTail(), 0
+    expected = 0
+    with sizes(keeps=ring):
+        for burst in written:
+            server.stdout += [str(count + n) for n in range(burst)]
+            count += burst
+            lines = read(tail, server)
+            if lines and lines[0].kind == "gap":
+                assert burst >= ring  # less cannot have turned the window over
+                del lines[0]
+                expected = max(expected, count - ring)
+            assert lines == [Line(str(n), "program") for n in range(expected, count)]
+            expected = count
+
+
+@given(ring=st.integers(1, 40), written=bursts)
+def test_asking_for_the_end_of_the_window_gives_the_same_lines(
+    ring: int, written: list[int]
+) -> None:
+    server, count = Server(ring), 0
+    whole, anchored = LogTail(), LogTail()
+    for burst in written:
+        server.stdout += [str(count + n) for n in range(burst)]
+        server.stderr += [f"e{count + n}" for n in range(burst % 3)]
+        count += burst
+        with sizes(keeps=ring):
+            expected = read(whole, server)
+        with sizes(keeps=ring, whole=10, anchor=6):
+            assert read(anchored, server) == expected
+
+
+numbers = st.integers().map(str)
+repeating = st.lists(
+    st.lists(st.sampled_from(["tick", "tock", ""]) | numbers, max_size=12), max_size=25
+)
+
+
+@given(ring=st.integers(1, 15), bursts=repeating, anchored=st.booleans())
+def test_lines_that_repeat_never_come_twice(
+    ring: int, bursts: list[list[str]], anchored: bool
+) -> None:
+    server, tail = Server(ring), LogTail()
+    whole, anchor = (4, 2) if anchored else (500, 100)
+    for burst in bursts:
+        server.stdout += burst
+        with sizes(keeps=ring, whole=whole, anchor=anchor):
+            news = texts(read(tail, server))
+        assert news == burst[len(burst) - len(news) :]
+
+
+@given(bursts=repeating, anchored=st.booleans())
+def test_lines_that_repeat_are_all_there_while_the_window_is_not_full(
+    bursts: list[list[str]], anchored: bool
+) -> None:
+    server, tail = Server(ring=1000), LogTail()
+    whole, anchor = (4, 2) if anchored else (500, 100)
+    for burst in bursts:
+        server.stdout += burst
+        with sizes(keeps=1000, whole=whole, anchor=anchor):
+            assert [line.text for line in read(tail, server)] == burst
+
+
+# -- who wrote it ---------------------------------------------------------------------------------
+
+
+def kinds(*lines: str) -> list[Line]:
+    server = Server()
+    server.stdout += lines
+    return read(LogTail(), server)
+
+
+def test_sparks_own_lines_are_known_by_their_mark() -> None:
+    assert kinds("hello", f"{SPARK_MARK}WARN Utils: late", "bye") == [
+        Line("hello", "program"),
+        Line("WARN Utils: late", "spark"),
+        Line("bye", "program"),
+    ]
+
+
+def test_without_a_mark_they_are_known_by_their_layout() -> None:
+    spark = "26/11/22 19:41:07 INFO SparkContext: Running Spark version 3.5.9"
+    program = ["26/11/22 is a Sunday", "2026-11-22 19:41:07 INFO mine: hello", "INFO hello"]
+    assert kinds(spark, *program) == [
+        Line(spark, "spark"),
+        *(Line(text, "program") for text in program),
+    ]
+
+
+def test_where_there_are_marks_the_layout_proves_nothing() -> None:
+    mine = "26/11/22 19:41:07 INFO root: the program's own logging"
+    assert kinds(mine, f"{SPARK_MARK}x")[0] == Line(mine, "program")
+
+
+def test_marks_count_from_then_on() -> None:
+    server, tail = Server(), LogTail()
+    server.stdout += [f"{SPARK_MARK}x"]
+    read(tail, server)
+    mine = "26/11/22 19:41:07 INFO root: the program's own logging"
+    server.stdout += [mine]
+    assert read(tail, server) == [Line(mine, "program")]
+
+
+def test_sparks_line_behind_an_unfinished_one_is_split_off() -> None:
+    assert kinds(f"loading ...{SPARK_MARK}26/11/22 19:41:07 WARN Utils: late") == [
+        Line("loading ...", "program"),
+        Line("26/11/22 19:41:07 WARN Utils: late", "spark"),
+    ]

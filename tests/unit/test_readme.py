@@ -1,0 +1,88 @@
+"""The README says what is true: its tables are made from the code, or compared with it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from livy_magic import config, fields
+from livy_magic.magics.magics import LivyMagics
+from livy_magic.magics.options import CELL
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def generated(name: str) -> str:
+    return re.search(rf"<!-- begin: {name} -->\n(.*?)\n?<!-- end: {name} -->", README, re.DOTALL)[1]
+
+
+def magics() -> set[str]:
+    kinds = LivyMagics.magics
+    return {f"%{name}" for name in kinds["line"]} | {f"%%{name}" for name in kinds["cell"]}
+
+
+def test_the_table_of_options_is_that_of_the_post_fields():
+    assert generated("options") == fields.markdown_table()
+
+
+def test_the_table_of_further_options_is_that_of_the_parser():
+    rows = ["| option | what it does |", "|---|---|"]
+    for option in CELL:
+        usage = option.usage.replace("|", "\\|")
+        rows.append(f"| `{usage}` | {option.help} |")
+    assert generated("more options") == "\n".join(rows)
+
+
+def test_every_magic_is_in_the_table_and_has_help():
+    assert set(re.findall(r"^\| `(%+\w+)", README, re.MULTILINE)) == magics()
+    for kind in LivyMagics.magics.values():
+        for name in kind.values():
+            assert len(inspect.getdoc(getattr(LivyMagics, name))) > 60
+
+
+def test_the_options_that_the_table_of_magics_names_exist():
+    for row in re.findall(r"^\| `%+livy_.*$", README, re.MULTILINE):
+        name = re.search(r"livy_\w+", row)[0]
+        help_text = inspect.getdoc(getattr(LivyMagics, name))
+        for flag in re.findall(r"--[a-z-]+", row):
+            assert flag in help_text
+
+
+def test_the_table_of_environment_variables_is_complete():
+    named = re.findall(r"^\| `(LIVY_\w+)`", generated("environment"), re.MULTILINE)
+    assert set(config.VARIABLES) <= set(named)
+    # the private Livy's own
+    assert set(named) - set(config.VARIABLES) == {"LIVY_LOCAL_DIR", "LIVY_LOCAL_IDLE"}
+
+
+def test_the_example_of_a_profile_is_one(tmp_path):
+    [example] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "livy_magic.yaml").write_text(example)
+    settings = config.load(environ={"PROD_PASSWORD": "x"}, config_path=[tmp_path])
+    assert settings.profile == yaml.safe_load(example)["default"]
+    assert settings.defaults["executor_memory"] == "4g"
+
+
+def test_the_private_livys_time_out_is_the_one_in_the_text():
+    from livy_magic.local.supervisor import IDLE
+
+    assert IDLE == 1800
+    assert "half an hour" in README
+
+
+@pytest.mark.parametrize("message", ["is held by batch", "is to be seen", "lines"])
+def test_the_messages_of_the_trouble_shooting_table_are_ours(message):
+    sources = "".join(path.read_text() for path in (ROOT / "livy_magic").rglob("*.py"))
+    assert message in sources
+
+
+def test_commands_of_the_readme_are_targets_of_the_makefile():
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for text in (README, (ROOT / "CONTRIBUTING.md").read_text()):
+        for target in re.findall(r"\bmake ([a-z]+)\b", text):
+            assert target in {*targets, "that", "makes"}
