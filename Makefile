@@ -6,7 +6,12 @@
 VENV ?= .venv
 # The private Livy's Java comes as a Python package for 3.10 and 3.11; newer ones need a JDK 17 or 21.
 PYTHON ?= $(firstword $(foreach python,python3.11 python3.10 python3,$(shell command -v $(python) 2>/dev/null)))
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
 BIN := $(VENV)/bin
+# pip says a line for every package; of these, the large ones and what takes long.
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
+FEW_LINES := awk '/Downloading .* MB/ {print "  " $$(NF-2) " " $$(NF-1) " " $$NF; fflush()} /^(Building wheels|Installing collected)/ {print "  " tolower($$1) " packages ..."; fflush()}'
 TEST := $(VENV)/.installed-test
 LAB := $(VENV)/.installed-lab
 
@@ -41,12 +46,12 @@ notebooks: $(TEST)
 
 $(TEST): pyproject.toml | $(BIN)/python
 	@echo "Installing livy-magic, its tests and its private Livy (about 700 MB; a few minutes the first time) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,test]'
+	@$(INSTALL) --editable '.[local,test]' | $(FEW_LINES)
 	@touch $@
 
 $(LAB): $(TEST)
 	@echo "Installing JupyterLab ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lab]'
+	@$(INSTALL) --editable '.[lab]' | $(FEW_LINES)
 	@touch $@
 
 $(BIN)/python:

@@ -22,7 +22,11 @@ def main() -> int:
     print(f"  Livy at {server.url} with Spark {server.spark_version} {since(clock)}\n")
 
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    client = NotebookClient(notebook, resources={"metadata": {"path": str(NOTEBOOK.parent)}})
+    client = NotebookClient(
+        notebook,
+        resources={"metadata": {"path": str(NOTEBOOK.parent)}},
+        extra_arguments=["--log-level=ERROR"],  # the kernel's own advice is for other people
+    )
     clock = time.monotonic()
     with client.setup_kernel():
         print(f"Started a kernel for {NOTEBOOK.name} {since(clock)}")
@@ -37,7 +41,8 @@ def main() -> int:
             except CellExecutionError as failure:
                 print(failure)
                 return 1
-            print(indented("\n".join(map(text_of, cell.outputs)), "    "))
+            for output in cell.outputs:
+                print(indented(text_of(output), "    "))
             print(f"    {since(clock)}")
     print("\nmake lab opens the same notebook in JupyterLab; the private Livy stops when idle.")
     return 0

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import pwd
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,8 @@ _TOUCH_EVERY = 20.0  # seconds
 
 def owner() -> str:
     """Return the name under which the private Livy knows us: the operating system's."""
+    import pwd  # Windows has none, and must be able to import the rest
+
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a container may run under a number that has no name

@@ -99,11 +99,10 @@ def ensure(folder: Path, report: Report, fetch: Fetch = from_maven) -> None:
     """
     private(folder)
     jars = locked()
-    if not _unfit(folder, jars):
-        return
     try:
-        with _sole(folder, report):
-            _fetch_all(folder, jars, report, fetch)
+        if _unfit(folder, jars):
+            with _sole(folder, report):
+                _fetch_all(folder, jars, report, fetch)
     except OSError as problem:
         cause = "the disk is full" if problem.errno == errno.ENOSPC else problem.strerror
         raise LocalServerError(

@@ -20,7 +20,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import platform
@@ -70,7 +69,8 @@ def private(folder: Path) -> Path:
 def write_private(path: Path, text: str) -> None:
     """Write a file that nobody else can read, all at once: a reader sees the old or the new text."""
     new = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE), "w") as file:
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
     new.replace(path)
 
@@ -174,7 +174,7 @@ class FileLock:
         """
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
         deadline = time.monotonic() + patience
-        while not _try_lock(descriptor, fcntl.LOCK_EX):
+        while not _try_lock(descriptor, exclusive=True):
             if time.monotonic() >= deadline:
                 os.close(descriptor)
                 return None
@@ -198,14 +198,16 @@ class FileLock:
         except FileNotFoundError:
             return False
         try:
-            return not _try_lock(descriptor, fcntl.LOCK_SH)
+            return not _try_lock(descriptor, exclusive=False)
         finally:
             os.close(descriptor)
 
 
-def _try_lock(descriptor: int, kind: int) -> bool:
+def _try_lock(descriptor: int, *, exclusive: bool) -> bool:
+    import fcntl  # Windows has none, and must be able to import the rest
+
     try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

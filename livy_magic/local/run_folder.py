@@ -83,9 +83,9 @@ def write(
     run = folder.run
     for name in ("conf", "logs", "scratch", "spark-home/bin"):
         private(run / name)
-    (run / "conf/livy.conf").write_text(_LIVY.format(secret=folder.secret))
-    (run / "conf/log4j.properties").write_text(_LIVY_LOG)
-    (run / "log4j2.properties").write_text(_SPARK_LOG)
+    (run / "conf/livy.conf").write_text(_LIVY.format(secret=folder.secret), "utf-8")
+    (run / "conf/log4j.properties").write_text(_LIVY_LOG, "utf-8")
+    (run / "log4j2.properties").write_text(_SPARK_LOG, "utf-8")
     settings = spark_submit.Settings(
         spark_home=str(spark.home),
         spark_version=spark.version,
@@ -96,8 +96,9 @@ def write(
         scratch=str(run / "scratch"),
         defaults={**_SPARK, "spark.ui.enabled": str(ui).lower()},
     )
-    (run / "spark-submit.json").write_text(json.dumps(settings._asdict(), indent=1))
+    (run / "spark-submit.json").write_text(json.dumps(settings._asdict()), "utf-8")
     ours = [sys.executable, "-I", spark_submit.__file__, str(run / "spark-submit.json")]
     program = run / "spark-home/bin/spark-submit"
-    program.write_text(f'#!/bin/sh\nexec {shlex.join([str(submit)] if submit else ours)} "$@"\n')
+    call = shlex.join([str(submit)] if submit else ours)
+    program.write_text(f'#!/bin/sh\nexec {call} "$@"\n', "utf-8")
     program.chmod(0o700)

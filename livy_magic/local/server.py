@@ -121,7 +121,7 @@ def _running(folder: ServerFolder) -> LocalServer | None:
     if not folder.lock.is_held():
         return None
     try:
-        facts = json.loads(folder.server.read_text())
+        facts = json.loads(folder.server.read_text("utf-8"))
         return LocalServer(**facts, auth=SignedCookie(folder.secret, folder.used))
     except FileNotFoundError:  # it starts, or stops
         return None
@@ -131,26 +131,27 @@ def _launched(
     folder: ServerFolder, java: Java, progress: Report, *, ui: bool, spark_submit: Path | None
 ) -> LocalServer:
     """Start the server, or wait for the one that another kernel is starting."""
-    began = time.time()
+    began = time.monotonic()
     launches = 0
     private(folder.path.parent)
     while (server := _running(folder)) is None:
         if not folder.lock.is_held():
-            if folder.failure.exists() and folder.failure.stat().st_mtime >= began:
-                raise LocalServerError(folder.failure.read_text())
+            if launches and folder.failure.exists():
+                raise LocalServerError(folder.failure.read_text("utf-8"))
             if launches == _LAUNCHES:
                 raise LocalServerError(
                     f"the private Livy's supervisor ends as it starts; see {folder.supervisor_log}"
                 )
             launches += 1
             _launch(folder, java, ui=ui, spark_submit=spark_submit)
-        progress(f"starting the private Livy, {time.time() - began:.0f} s so far")
+        progress(f"starting the private Livy, {time.monotonic() - began:.0f} s so far")
         time.sleep(_LOOK)
     return server
 
 
 def _launch(folder: ServerFolder, java: Java, *, ui: bool, spark_submit: Path | None) -> None:
     """Leave a supervisor behind that holds the folder's lock."""
+    folder.failure.unlink(missing_ok=True)
     command = [sys.executable, "-m", "livy_magic.local", "--run-dir", str(folder.path)]
     command += ["--java-home", str(java.home), "--java-version", java.version]
     command += ["--ui"] if ui else []

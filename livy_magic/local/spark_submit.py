@@ -133,7 +133,6 @@ def arriving_signals() -> int:
     So a signal that comes between two statements waits until somebody looks.
     """
     reader, writer = os.pipe()
-    os.set_blocking(reader, True)
     os.set_blocking(writer, False)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, lambda *_: None)

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 IDLE = 1800.0  # seconds
 _START_TIME = 120.0  # seconds; two on a quiet machine
-_GRACE = 5.0  # seconds
 _ADDRESS = re.compile(r"Starting server on (http://127\.0\.0\.1:\d+)")
 
 
@@ -49,11 +48,12 @@ def idle_time() -> float:
     """
     text = os.environ.get("LIVY_LOCAL_IDLE", "")
     try:
-        return float(text or IDLE)
+        seconds = float(text or IDLE)
     except ValueError:
-        raise LocalServerError(
-            f"LIVY_LOCAL_IDLE is {text!r}, which is no number of seconds"
-        ) from None
+        seconds = 0.0
+    if not seconds > 0:
+        raise LocalServerError(f"LIVY_LOCAL_IDLE is {text!r}, which is no number of seconds")
+    return seconds
 
 
 def main(argv: Sequence[str]) -> int:
@@ -123,14 +123,13 @@ class Supervisor:
             self._start()
             self._watch()
         except (LocalServerError, OSError) as problem:
-            write_private(self.folder.failure, str(problem))
+            write_private(self.folder.failure, f"the private Livy does not start: {problem}")
         finally:
             self._clean_up()
 
     def _prepare(self) -> None:
         folder = self.folder
         processes.end_leftovers(folder)
-        folder.failure.unlink(missing_ok=True)
         private(folder.staging)
         write_private(folder.run_id, self._run_id)
         write_private(folder.secret, secrets.token_hex(32))
@@ -168,7 +167,8 @@ class Supervisor:
             processes.MARK: self._run_id,
         }
         class_path = os.pathsep.join(map(str, [run / "conf", *jars.class_path(self.folder.jars)]))
-        options = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        options = ["-Xmx512m", "-XX:+ExitOnOutOfMemoryError"]
+        options += ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]  # it starts sooner
         program = [str(self.java.home / "bin/java"), *options, "-Dfile.encoding=UTF-8"]
         with self.folder.log.open("wb") as log:
             return subprocess.Popen(
@@ -188,14 +188,10 @@ class Supervisor:
             if match := _ADDRESS.search(self.folder.log.read_text("utf-8", "replace")):
                 return match[1]
             if self._asked_to_stop(within=0.05):
-                raise LocalServerError("the private Livy was stopped while it started")
+                raise LocalServerError("somebody stopped it")
             if self._livy.poll() is not None:
-                raise LocalServerError(
-                    f"the private Livy does not start: {_cause(self.folder.log)}"
-                )
-        raise LocalServerError(
-            f"the private Livy did not start within {_START_TIME:.0f} s: {_cause(self.folder.log)}"
-        )
+                raise LocalServerError(_cause(self.folder.log))
+        raise LocalServerError(f"no answer in {_START_TIME:.0f} s: {_cause(self.folder.log)}")
 
     def _watch(self) -> None:
         """Return when Livy has ended, or nobody needs it any more."""

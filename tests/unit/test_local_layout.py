@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from livy_magic.errors import LocalServerError
-from livy_magic.local import layout
+from livy_magic.local import layout, run_folder
+from livy_magic.local.java import Java, Spark
 from livy_magic.local.layout import FileLock, ServerFolder
 from livy_magic.local.progress import Patient
 from livy_magic.local.supervisor import IDLE, idle_time
@@ -103,8 +105,12 @@ def test_the_idle_time_is_half_an_hour_or_what_the_environment_says(
     assert idle_time() == IDLE == 1800
     monkeypatch.setenv("LIVY_LOCAL_IDLE", "90")
     assert idle_time() == 90
-    monkeypatch.setenv("LIVY_LOCAL_IDLE", "soon")
-    with pytest.raises(LocalServerError, match="LIVY_LOCAL_IDLE is 'soon'"):
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-5", "nan"])
+def test_an_idle_time_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("LIVY_LOCAL_IDLE", text)
+    with pytest.raises(LocalServerError, match=f"LIVY_LOCAL_IDLE is '{text}'"):
         idle_time()
 
 
@@ -116,3 +122,19 @@ def test_progress_tells_only_what_takes_long(monkeypatch: pytest.MonkeyPatch) ->
     for now in (100.5, 101.9, 102.1, 103.0, 104.2):
         progress(f"at {now}")
     assert lines == ["at 102.1", "at 104.2"]
+
+
+@pytest.mark.parametrize("ui", [False, True])
+def test_sparks_page_is_off_unless_asked_for(tmp_path: Path, ui: bool) -> None:
+    folder = ServerFolder(tmp_path / "servers/key")
+    run_folder.write(folder, Spark(tmp_path, "3.5.9", "2.12.18"), Java(tmp_path, "17"), ui=ui)
+    settings = json.loads((folder.run / "spark-submit.json").read_text())
+    assert settings["defaults"]["spark.ui.enabled"] == str(ui).lower()
+    assert settings["defaults"]["spark.authenticate"] == "true"
+
+
+def test_the_package_can_be_imported_where_the_private_livy_cannot_run() -> None:
+    code = (
+        "import sys; sys.modules.update(fcntl=None, pwd=None, psutil=None); import livy_magic.local"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
