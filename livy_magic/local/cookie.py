@@ -12,12 +12,11 @@ import hashlib
 import os
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
-import requests
+from requests import PreparedRequest
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from ..auth import RenewingAuth
 
 _VALID = 600.0  # seconds; each request is signed anew, so this only has to outlast one
 _TOUCH_EVERY = 20.0  # seconds
@@ -47,8 +46,10 @@ def signed(name: str, secret: bytes, expires: float) -> str:
     return f"{token}&s={base64.b64encode(digest).decode()}"
 
 
-class SignedCookie(requests.auth.AuthBase):
+class SignedCookie(RenewingAuth):
     """Signs requests to the private Livy, and tells its supervisor that it is in use.
+
+    After a 401 the secret is read again: the server may have been started anew.
 
     Args:
         secret: The file that holds the server's secret.
@@ -56,43 +57,22 @@ class SignedCookie(requests.auth.AuthBase):
     """
 
     def __init__(self, secret: Path, used: Path) -> None:
+        super().__init__()
         self._secret = secret
         self._used = used
         self._key = secret.read_bytes()
         self._touched = float("-inf")
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign one request."""
-        self._sign(request)
-        request.register_hook("response", self._again)  # type: ignore[no-untyped-call] # requests' own
-        self._touch()
-        return request
-
-    def _sign(self, request: requests.PreparedRequest) -> None:
+    def apply(self, request: PreparedRequest) -> None:
+        """Sign one request, afresh each time, so that no cookie ever grows old."""
         value = signed(owner(), self._key, time.time() + _VALID)
         request.headers["Cookie"] = f'hadoop.auth="{value}"'
-
-    def _again(self, response: requests.Response, **options: Any) -> requests.Response:
-        """Resend a request that was refused, once, if the server has a new secret by now."""
-        if response.status_code != requests.codes.unauthorized:
-            return response
-        try:
-            key = self._secret.read_bytes()
-        except FileNotFoundError:  # the server has ended
-            return response
-        if key == self._key:
-            return response
-        self._key = key
-        response.content  # noqa: B018 - read to the end, so that the connection can be used again
-        response.close()
-        request = response.request.copy()
-        self._sign(request)
-        again: requests.Response = response.connection.send(request, **options)
-        again.history.append(response)
-        return again
-
-    def _touch(self) -> None:
         if time.monotonic() - self._touched >= _TOUCH_EVERY:
             with suppress(FileNotFoundError):  # the server has ended
                 os.utime(self._used)
             self._touched = time.monotonic()
+
+    def renew(self) -> None:
+        """Read the secret again."""
+        with suppress(FileNotFoundError):  # the server has ended
+            self._key = self._secret.read_bytes()
