@@ -5,7 +5,8 @@
 
 VENV ?= .venv
 # The private Livy's Java comes as a Python package for 3.10 and 3.11; newer ones need a JDK 17 or 21.
-PYTHON ?= $(firstword $(foreach python,python3.11 python3.10 python3,$(shell command -v $(python) 2>/dev/null)))
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 10))'
+PYTHON ?= $(shell for python in python3.11 python3.10 python3; do $$python $(NEW_ENOUGH) 2>/dev/null && echo $$python && break; done)
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 BIN := $(VENV)/bin
@@ -55,8 +56,7 @@ $(LAB): $(TEST)
 	@touch $@
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "Python 3.10 or 3.11 is needed: install it, or say make PYTHON=/path/to/python"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed, and $(PYTHON) is older: say make PYTHON=/path/to/python"; exit 1; }
+	@"$(PYTHON)" $(NEW_ENOUGH) || { echo "Python 3.10 or newer is needed: install it, or say make PYTHON=/path/to/python"; exit 1; }
 	@echo "Making a virtual environment in $(VENV) with $(PYTHON) ..."
 	@$(PYTHON) -m venv $(VENV)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from weakref import WeakValueDictionary
 
 from requests.auth import AuthBase
@@ -37,6 +37,8 @@ from .models import POST_FIELDS, BatchId, BatchInfo, BatchRequest, is_final
 from .redact import mask_url
 from .staging import Staging, Upload, resolve
 from .watcher import Watcher
+
+IfExists: TypeAlias = Literal["fail", "attach", "replace", "rename"]
 
 _log = logging.getLogger(__name__)
 
@@ -101,7 +103,8 @@ class Livy:
         self._defaults = dict(defaults or {})
         self._tidied = False
         self._handles: WeakValueDictionary[BatchId, Batch] = WeakValueDictionary()
-        self._requests: dict[BatchId, BatchRequest] = {}
+        # By id and name: ids begin anew when a server restarts without recovery.
+        self._requests: dict[tuple[BatchId, str | None], BatchRequest] = {}
 
     def __repr__(self) -> str:
         return f"Livy({mask_url(self.url)!r})"
@@ -208,7 +211,7 @@ class Livy:
                 (state is None or info.state.lower() == state.lower())
                 and (name is None or fnmatch.fnmatchcase(info.name or "", name))
                 and (owner is None or info.owner == owner)
-                and (not mine or info.id in self._requests or self._owns(info))
+                and (not mine or self._is_mine(info))
             )
 
         found: list[Batch] = []
@@ -219,8 +222,9 @@ class Livy:
                 found.append(self._handle(info))
         return found
 
-    def _owns(self, info: BatchInfo) -> bool:
-        return info.owner is not None and info.owner == self.user
+    def _is_mine(self, info: BatchInfo) -> bool:
+        submitted_here = (info.id, info.name) in self._requests
+        return submitted_here or (info.owner is not None and info.owner == self.user)
 
     def _handle(
         self, info: BatchInfo, request: BatchRequest | None = None, submitted: float | None = None
@@ -271,7 +275,7 @@ class Livy:
         request: BatchRequest,
         *,
         wait: bool = False,
-        if_exists: str = "fail",
+        if_exists: IfExists = "fail",
         stage: str = "auto",
         defaults: bool = True,
         report: Callable[[str], None] | None = None,
@@ -302,7 +306,7 @@ class Livy:
         self._stage(plan.uploads, report)
         submitted = time.time()
         info = self._post(plan.request)
-        self._requests[info.id] = request
+        self._requests[info.id, info.name] = request
         batch = self._handle(info, plan.request, submitted)
         batch.keep_current()
         return batch.wait() if wait else batch
@@ -325,12 +329,15 @@ class Livy:
             return None
 
     def _is_running_twin(self, holder: BatchInfo, request: BatchRequest) -> bool:
-        return not is_final(holder.state) and self._requests.get(holder.id) == request
+        return (
+            not is_final(holder.state) and self._requests.get((holder.id, holder.name)) == request
+        )
 
-    def _free_name(self, request: BatchRequest, holder: BatchInfo, if_exists: str) -> BatchRequest:
+    def _free_name(
+        self, request: BatchRequest, holder: BatchInfo, if_exists: IfExists
+    ) -> BatchRequest:
         """Return the request under a name that nobody holds, as ``if_exists`` wants it."""
-        mine = holder.id in self._requests or self._owns(holder)
-        if if_exists == "replace" and mine and is_final(holder.state):
+        if if_exists == "replace" and self._is_mine(holder) and is_final(holder.state):
             self.client.delete(holder.id)
             return request
         if if_exists in {"rename", "attach"}:
@@ -349,6 +356,12 @@ class Livy:
         assert request.name is not None
         try:
             return self.client.create(request)
+        except KeyboardInterrupt:
+            raise SubmitUnknown(
+                f"interrupted while batch {request.name!r} was being submitted: it may have started\n"
+                f"Look with %livy_batches --name {request.name} before submitting again.",
+                name=request.name,
+            ) from None
         except Unreachable as lost:
             if not lost.sent:
                 raise NotSubmitted(f"nothing was submitted: {lost}") from lost

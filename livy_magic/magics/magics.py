@@ -106,11 +106,10 @@ class LivyMagics(Magics):
         With no server configured anywhere, a private Livy is started on this machine.
         """
         parsed = self._parse(line, (), most=1)
-        if parsed.rest:
-            self._server(parsed.rest[0])
-            self._target = parsed.rest[0]
-        livy = self._server()
-        version = livy.version
+        target = parsed.rest[0] if parsed.rest else self._target
+        livy = self._server(target)
+        version = livy.client.version()  # raises before anything is chosen
+        self._target = target
         who = f" as {livy.user}" if livy.user else ""
         print(f"Livy {version} at {livy.url}{who}")
         assert livy.settings is not None

@@ -343,7 +343,7 @@ lines = st.lists(st.sampled_from(STATEMENTS) | printable)
 
 
 @pytest.mark.filterwarnings("ignore")  # Python's, of the made-up code
-@settings(deadline=None, max_examples=300)  # the machine may be busy
+@settings(max_examples=300)
 @given(
     lines,
     st.sampled_from(["\n", "\r\n", "\r"]),
@@ -438,7 +438,6 @@ literals = st.recursive(
 )  # fmt: skip
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.dictionaries(st.sampled_from(["n", "größe", "DAY"]), literals, min_size=1))
 def test_the_application_sees_the_parameters_as_they_were(params):
     text = application("", "seen = dict(globals())", params)

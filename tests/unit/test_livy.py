@@ -76,6 +76,16 @@ def test_a_lost_answer_without_a_batch_to_be_seen_is_said_to_be_unknown(server, 
 
 
 @pytest.mark.usefixtures("free_name")
+def test_an_interrupt_while_submitting_says_that_a_batch_may_have_started(server, wire):
+    def interrupted(request):
+        raise KeyboardInterrupt
+
+    wire.add_callback("POST", f"{URL}/batches", interrupted)
+    with pytest.raises(SubmitUnknown, match="interrupted while batch 'nightly'"):
+        server.submit(REQUEST)
+
+
+@pytest.mark.usefixtures("free_name")
 @pytest.mark.parametrize(
     "refusal",
     [

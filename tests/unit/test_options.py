@@ -2,7 +2,7 @@ import json
 import shlex
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from IPython.core.error import UsageError
 
@@ -46,7 +46,6 @@ def test_a_line_is_split_as_a_shell_does_but_backslashes_stay(line, words):
     assert split(line) == words
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.text()))
 def test_what_is_quoted_for_a_shell_comes_back_as_it_was(words):
     assert split(shlex.join(words)) == words
@@ -145,7 +144,6 @@ def literally(word):
     return escaped
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.text(alphabet="{}$a1 \"'"))
 def test_every_text_can_be_meant_literally(word):
     assert expand([literally(word)], {}) == [word]
@@ -373,7 +371,6 @@ def words_of(request, *, joined):
     return [*words, "--", request.file, *(request.args or ())]
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(requests)
 def test_a_request_written_as_a_line_is_the_same_request(request):
     line = shlex.join(literally(word) for word in words_of(request, joined=True))
@@ -387,7 +384,6 @@ def test_a_request_written_as_a_line_is_the_same_request(request):
     assert BatchRequest(**fields.read(body, where="field")) == request
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(requests)
 def test_values_may_follow_their_options_unless_they_look_like_options(request):
     words = words_of(request, joined=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from livy_magic.errors import ConfigError, InvalidRequest, StagingError
@@ -159,7 +159,6 @@ def test_what_livy_sees_has_to_be_a_uri():
     assert str(error.value) == "staging: 'hdfs://********@nn/my place' is no URI; percent-encode it"
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.text(min_size=1).filter(lambda name: "/" not in name and "\0" not in name))
 def test_every_file_name_becomes_a_uri_that_java_reads(name):
     uri = Staging("hdfs:///tmp/my livy", user="alice").place(b"x", name).uri
