@@ -23,6 +23,7 @@ from .errors import (
     SubmitUnknown,
     Unauthorized,
     Unreachable,
+    WaitInterrupted,
     WaitTimeout,
 )
 from .livy import Livy, Plan
@@ -51,6 +52,7 @@ __all__ = [
     "SubmitUnknown",
     "Unauthorized",
     "Unreachable",
+    "WaitInterrupted",
     "WaitTimeout",
 ]
 

@@ -16,7 +16,8 @@
     ├── SubmitUnknown      a submission of which nobody can say whether it started a batch
     ├── BatchFailed        the batch ended without success
     ├── BatchGone          the server forgot the batch before its end was seen
-    └── WaitTimeout        the batch runs on, but the caller's patience ended (a TimeoutError, too)
+    ├── WaitTimeout        the batch runs on, but the caller's patience ended (a TimeoutError, too)
+    └── WaitInterrupted    the batch runs on, but a person stopped waiting
 
 "The batch failed" is only ever ``BatchFailed``; "I cannot see the batch" only ever a ``ServerError``.
 """
@@ -154,3 +155,7 @@ class BatchGone(LivyError):
 
 class WaitTimeout(LivyError, TimeoutError):
     """Waiting ended before the batch did; the batch runs on."""
+
+
+class WaitInterrupted(LivyError):
+    """A person stopped waiting; the batches run on."""

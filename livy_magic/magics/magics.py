@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from .. import display as render
 from .. import fields, local
 from ..batch import Batch
 from ..config import describe
-from ..errors import LivyError
+from ..errors import BatchFailed, BatchGone, WaitInterrupted, WaitTimeout
 from ..export import FORMS, uploads
 from ..livy import Livy
 from ..models import BatchRequest, Code
@@ -36,10 +37,6 @@ from .options import (
 from .progress import WaitProgress
 
 MOST_LINES = 500  # of a program's output that the end of a wait shows
-
-
-class WaitInterrupted(LivyError):
-    """A person stopped waiting; the batches run on."""
 
 
 class BatchList(list[Batch]):
@@ -274,7 +271,8 @@ class LivyMagics(Magics):
         if parsed.has("dry-run"):
             plan = livy.plan(request, stage=stage, defaults=not literal)
             print(FORMS[parsed.get("dry-run")](livy, plan))
-            print(uploads(plan.uploads))
+            if plan.uploads:
+                print(uploads(plan.uploads))
             return None
         quiet = parsed.has("quiet")
         batch = livy.submit(
@@ -307,10 +305,18 @@ class LivyMagics(Magics):
     def _wait(
         self, batches: Sequence[Batch], timeout: float | None = None, *, quiet: bool = False
     ) -> None:
+        """Wait for all, then show what they printed; the first failure is raised at the end."""
         progress = None if quiet else WaitProgress(batches)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        failures: list[BatchFailed | BatchGone] = []
         try:
             for batch in batches:
-                batch.wait(timeout)
+                try:
+                    batch.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
+                except (BatchFailed, BatchGone) as failure:
+                    failures.append(failure)
+        except WaitTimeout:
+            raise WaitTimeout(_still_running(batches)) from None
         except KeyboardInterrupt:
             raise WaitInterrupted(_still_running(batches)) from None
         finally:
@@ -318,7 +324,10 @@ class LivyMagics(Magics):
                 progress.close()
         if not quiet:
             for batch in batches:
-                _print_output(batch)
+                if batch.succeeded:
+                    _print_output(batch)
+        if failures:
+            raise failures[0]
 
     def _follow(self, batch: Batch, *, output: bool) -> None:
         try:

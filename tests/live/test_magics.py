@@ -15,10 +15,10 @@ from livy_magic import (
     InvalidRequest,
     LivyError,
     NotFound,
+    WaitInterrupted,
     load_ipython_extension,
     unload_ipython_extension,
 )
-from livy_magic.magics.magics import WaitInterrupted
 
 pytestmark = pytest.mark.livy
 
@@ -162,6 +162,15 @@ def test_run_all_stops_at_a_failed_batch_with_one_short_block(shell, capsys):
     shown = capsys.readouterr().out
     assert "boom" in shown
     assert "livy_magic/" not in shown  # none of our own stack
+
+
+def test_waiting_for_several_shows_each_success_before_the_first_failure(cell, line, capsys):
+    cell("-o bad", "raise SystemExit(3)")
+    cell("-o good", "print('fine')")
+    capsys.readouterr()
+    with pytest.raises(BatchFailed, match="ended as dead"):
+        line("livy_wait", "bad good")
+    assert capsys.readouterr().out.endswith("fine\n")
 
 
 def test_an_interrupt_ends_the_waiting_and_not_the_batch(cell, line):
