@@ -8,11 +8,12 @@ from collections.abc import Callable, Generator, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .display import label
+from .display import LONGEST_LINE, label
 from .errors import BatchFailed, BatchGone, NotFound, Unreachable, WaitTimeout
 from .logs import Line
 from .models import BatchId, BatchInfo, BatchRequest, is_final, is_success
-from .watcher import Snapshot, Watch, contradicts
+from .redact import plain
+from .watch import Snapshot, Watch, contradicts
 
 if TYPE_CHECKING:
     from .livy import Livy
@@ -146,7 +147,7 @@ class Batch:
         raise BatchFailed(
             f"batch {label(self.info)} ended as {self.state}",
             batch=self,
-            lines=lines[-CAUSE_LINES:],
+            lines=[plain(line)[:LONGEST_LINE] for line in lines[-CAUSE_LINES:]],
         )
 
     def log(self) -> list[str]:

@@ -33,7 +33,7 @@ from urllib3.util import Retry
 from .errors import NotFound, NotLivy, ServerError, Unauthorized, Unreachable
 from .kinds import LARGEST_INT
 from .models import BatchId, BatchInfo, BatchPage, BatchRequest, LogPage
-from .redact import mask_url
+from .redact import mask_url, plain
 
 PAGE = 100  # batches a listing request asks for
 
@@ -332,7 +332,7 @@ def _server_words(response: requests.Response, most: int = 1000) -> str:
             body = body.get("msg") or body.get("message") or ""
         words = body if isinstance(body, str) else json.dumps(body)
         words = words.partition("\n at [Source:")[0]
-    words = " ".join(words.split()) or response.reason or "no explanation"
+    words = plain(" ".join(words.split())) or response.reason or "no explanation"
     return words if len(words) <= most else words[:most] + "…"
 
 

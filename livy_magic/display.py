@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import html
-import re
 import time
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 from .errors import LivyError
 from .models import BatchInfo, is_final, is_success
-from .watcher import Snapshot
+from .redact import plain
+from .watch import Snapshot
 
-# Everything that moves the cursor, rings a bell or turns the direction of writing around.
-_CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # ANSI sequences vanish
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)
 _COLUMNS = ("id", "state", "name", "owner", "application")
 _LEFT = ' style="text-align:left"'
 LONGEST_LINE = 2000  # characters of one log line that a card shows
@@ -28,16 +23,6 @@ _COLOURS = {
     "lost": "var(--jp-warn-color1, #b26a00)",
 }
 _ICONS = {"good": "✔", "bad": "✘", "open": "●", "lost": "?"}
-
-
-def plain(text: str) -> str:
-    """Return server text with control characters made visible and ANSI sequences removed."""
-
-    def visible(match: re.Match[str]) -> str:
-        found = match.group()
-        return f"\\x{ord(found):02x}" if len(found) == 1 else ""
-
-    return _CONTROL.sub(visible, text)
 
 
 def label(info: BatchInfo) -> str:

@@ -1,4 +1,4 @@
-"""What must not be shown: one place that knows a secret when it sees one."""
+"""What must not be shown: secrets, and control characters in text from a server."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ SECRET_NAME = re.compile(
 
 SECRET_VALUE = re.compile(rf"((?:{SECRET_NAME.pattern})[^=:]*[=:]).+", re.IGNORECASE | re.DOTALL)
 USER_INFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+
+# Everything that moves the cursor, rings a bell or turns the direction of writing around.
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # ANSI sequences vanish
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 
 
 def is_secret(name: str) -> bool:
@@ -58,3 +64,15 @@ def mask_body(body: Mapping[str, object]) -> dict[str, object]:
         else:
             shown[key] = value
     return shown
+
+
+def plain(text: str) -> str:
+    """Return server text with control characters made visible and ANSI sequences removed."""
+
+    def visible(match: re.Match[str]) -> str:
+        found = match.group()
+        if len(found) > 1:
+            return ""
+        return f"\\x{ord(found):02x}" if found < "\u0100" else f"\\u{ord(found):04x}"
+
+    return _CONTROL.sub(visible, text)

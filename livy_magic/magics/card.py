@@ -9,7 +9,7 @@ from IPython.display import display
 
 from .. import display as render
 from ..batch import Batch
-from ..watcher import Snapshot
+from ..watch import Snapshot
 
 EVERY = 1.0  # seconds between two updates at least
 TAIL = 4  # lines of output on the card of a running batch
@@ -22,6 +22,7 @@ class Card:
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
         self._lock = threading.Lock()
+        self._publishing = threading.Lock()
         self._timer: threading.Timer | None = None
         self._shown = 0.0
         self._with_lines = not (batch.done and batch.succeeded)  # news are worth lines
@@ -46,7 +47,8 @@ class Card:
         with self._lock:
             self._timer = None
             self._shown = time.monotonic()
-        self._handle.update(self._bundle(), raw=True)
+        with self._publishing:  # two threads at once could show the end first, and then the past
+            self._handle.update(self._bundle(), raw=True)
 
     def _bundle(self) -> dict[str, str]:
         snapshot = self._batch.snapshot

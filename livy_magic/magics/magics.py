@@ -19,6 +19,7 @@ from ..errors import BatchFailed, BatchGone, WaitInterrupted, WaitTimeout
 from ..export import FORMS, uploads
 from ..livy import Livy
 from ..models import BatchRequest, Code
+from ..redact import plain
 from .cell import application, param, parse_cell
 from .options import (
     BATCHES,
@@ -221,7 +222,7 @@ class LivyMagics(Magics):
             "start": lambda: self._start(ui=parsed.has("ui")),
             "stop": lambda: "stopped" if local.stop() else "no private Livy was running",
             "status": lambda: _status(local.status()),
-            "logs": lambda: "\n".join(render.plain(text) for text in local.logs()),
+            "logs": lambda: "\n".join(plain(text) for text in local.logs()),
             "clean": lambda: f"freed {local.clean() / 1e6:.0f} MB",
         }
         if verb not in verbs:
@@ -332,7 +333,7 @@ class LivyMagics(Magics):
     def _follow(self, batch: Batch, *, output: bool) -> None:
         try:
             for text in batch.follow(output=output):
-                print(render.plain(text))
+                print(plain(text))
         except KeyboardInterrupt:
             raise WaitInterrupted(_still_running([batch])) from None
         batch.wait()
@@ -373,4 +374,4 @@ def _print_output(batch: Batch) -> None:
 
 def _print_lines(lines: Iterable[str]) -> None:
     for text in lines:
-        print(render.plain(text))
+        print(plain(text))

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from IPython.display import display
 
 from ..batch import Batch
-from ..display import plain, status_line
-from ..watcher import Snapshot
+from ..display import status_line
+from ..redact import plain
+from ..watch import Snapshot
 
 
 class WaitProgress:
@@ -34,12 +35,11 @@ class WaitProgress:
         self._update()
 
     def _update(self, _snapshot: Snapshot | None = None) -> None:
-        with self._lock:
+        with self._lock:  # two threads at once could show the end first, and then the past
             bundle = self._bundle()
-            if bundle == self._shown:
-                return
-            self._shown = bundle
-        self._handle.update(bundle, raw=True)
+            if bundle != self._shown:
+                self._shown = bundle
+                self._handle.update(bundle, raw=True)
 
     def _bundle(self) -> dict[str, str]:
         lines = [

@@ -1,4 +1,4 @@
-"""What a card shows last, when its updates come from two threads at once."""
+"""What a display shows last, when its updates come from two threads at once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from livy_magic import Batch, BatchInfo, Livy
 from livy_magic.magics.card import Card
+from livy_magic.magics.progress import WaitProgress
+
+NOWHERE = "http://127.0.0.1:1"  # nobody listens there
 
 
 class SlowPublisher(DisplayPublisher):
@@ -22,15 +25,15 @@ class SlowPublisher(DisplayPublisher):
         self.shown: list[str] = []
         self.busy = threading.Event()
         self.go_on = threading.Event()
-        self.ended = threading.Event()
+        self.updates = threading.Semaphore(0)
 
     def publish(self, data: dict[str, str], *, update: bool = False, **_: Any) -> None:
         if update and not self.busy.is_set():
             self.busy.set()
             self.go_on.wait(10)
-        self.shown.append(data["text/plain"].rpartition(": ")[2])
-        if self.shown[-1] == "killed":
-            self.ended.set()
+        self.shown.append(data["text/plain"])
+        if update:
+            self.updates.release()
 
 
 @pytest.fixture
@@ -42,16 +45,39 @@ def publisher() -> Iterator[SlowPublisher]:
     InteractiveShell.clear_instance()
 
 
-def test_the_end_is_shown_last_even_if_the_update_before_it_is_slow(
+def running(number: int) -> Batch:
+    return Batch(Livy(NOWHERE), BatchInfo(id=number, state="running"))
+
+
+def test_a_card_shows_the_end_last_even_if_the_update_before_it_is_slow(
     publisher: SlowPublisher,
 ) -> None:
-    livy = Livy("http://127.0.0.1:1")  # nobody listens there
-    batch = Batch(livy, BatchInfo(id=0, state="running"))
+    batch = running(0)
     Card(batch)
-    assert publisher.busy.wait(10)  # its first look at the server failed, which is news
+    assert publisher.busy.wait(10)
     batch._watch.end("killed")
-    publisher.ended.wait(0.3)  # it must not be
+    assert not publisher.updates.acquire(timeout=0.3)  # seconds in which it could overtake
     publisher.go_on.set()
-    assert publisher.ended.wait(10)
-    assert publisher.shown[-1] == "killed"
-    livy.close()
+    assert publisher.updates.acquire(timeout=10)
+    assert publisher.updates.acquire(timeout=10)
+    assert publisher.shown[-1] == "Batch 0: killed"
+    batch.server.close()
+
+
+def test_a_wait_shows_every_end_last_even_if_the_update_before_it_is_slow(
+    publisher: SlowPublisher,
+) -> None:
+    batches = [running(0), running(1)]
+    progress = WaitProgress(batches)
+    ends = [threading.Thread(target=batch._watch.end, args=["killed"]) for batch in batches]
+    for end in ends:
+        end.start()
+    assert publisher.busy.wait(10)
+    assert not publisher.updates.acquire(timeout=0.3)  # seconds in which it could overtake
+    publisher.go_on.set()
+    for end in ends:
+        end.join()
+    assert publisher.shown[-1].count("killed") == 2
+    progress.close()
+    for batch in batches:
+        batch.server.close()

@@ -6,7 +6,16 @@ import pytest
 import requests
 import responses
 
-from livy_magic import BatchGone, BatchRequest, Livy, NotFound, NotSubmitted, SubmitUnknown, livy
+from livy_magic import (
+    BatchFailed,
+    BatchGone,
+    BatchRequest,
+    Livy,
+    NotFound,
+    NotSubmitted,
+    SubmitUnknown,
+    livy,
+)
 
 URL = "http://livy.test"
 REQUEST = BatchRequest(file="hdfs:///etl.py", name="nightly")
@@ -154,6 +163,16 @@ def test_attach_returns_the_running_batch_of_the_same_request(server, wire):
     wire.get(f"{URL}/batches/nightly", json=view(state="running"))
     assert server.submit(REQUEST, if_exists="attach") is first
     assert len(posts(wire)) == 1
+
+
+def test_a_batch_that_had_ended_when_it_was_answered_is_not_waited_for(server, wire):
+    wire.post(f"{URL}/batches", json=view(state="success"), status=201)
+    assert server.submit(BatchRequest(file="hdfs:///a.py"), wait=True).succeeded
+    wire.post(f"{URL}/batches", json=view(id=8, state="dead"), status=201)
+    wire.get(f"{URL}/batches/nightly/state", json={"id": 8, "state": "dead"})
+    wire.get(f"{URL}/batches/nightly/log", json={"log": ["stdout: ", "cause", "\nstderr: "]})
+    with pytest.raises(BatchFailed, match=r"dead\n  cause"):
+        server.submit(BatchRequest(file="hdfs:///a.py"), wait=True)
 
 
 def test_a_batch_without_a_name_gets_one_that_nobody_else_has(server, wire):

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from livy_magic.errors import LivyError, NotFound, ServerError, Unauthorized, Unreachable
 from livy_magic.models import BatchId, BatchInfo, LogPage
-from livy_magic.watcher import Snapshot, Watch, Watcher, backoff, contradicts, interval
+from livy_magic.schedule import backoff, interval
+from livy_magic.watch import Snapshot, Watch, contradicts
+from livy_magic.watcher import Watcher
 
 SOON = 20.0  # seconds by which what a test waits for has happened, even on a busy machine
 NIGHTLY = BatchInfo(id=7, name="nightly", state="running")

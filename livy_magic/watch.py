@@ -1,0 +1,420 @@
+"""One batch being watched: what is known of it, its log, and how to look once.
+
+- :class:`Snapshot` is what is known of a batch at one moment; it never changes.
+- :class:`Watch` holds the newest one, and the log. A :class:`~livy_magic.batch.Batch` has one.
+
+"I cannot see the batch" and "the batch failed" never mix: what goes wrong while looking leaves the
+last known state in place, and stands beside it as ``error``. Nothing here prints.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakSet
+
+from .client import LivyClient
+from .errors import BatchGone, LivyError, NotFound, ServerError, Unauthorized
+from .logs import Line, LogTail
+from .models import BatchId, BatchInfo, is_final
+from .redact import mask_url
+from .schedule import SHORTEST
+
+if TYPE_CHECKING:
+    from .watcher import Watcher
+
+LATE = 1.0  # YARN may tell a batch's end before Livy has its last lines (protocol, part 3)
+PATIENCE = 60.0  # seconds in which an ended batch's last lines are tried for
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is known of a batch at one moment. Times are seconds since the epoch.
+
+    Attributes:
+        info: What the server last said.
+        first_seen: When it was submitted from here, or else first looked at.
+        submitted: When it was submitted, if that was from here.
+        ended: When its end was seen, if that was by watching.
+        error: Why the last look failed. ``info`` is as it was at ``stale_since``.
+        stale_since: When looking began to fail; set exactly when ``error`` is.
+        log_error: Why the log cannot be read, though the state can.
+        gone: The server no longer knows it; ``info`` has what was last seen.
+        lines: Lines of log captured so far.
+    """
+
+    info: BatchInfo
+    first_seen: float
+    submitted: float | None = None
+    ended: float | None = None
+    error: LivyError | None = None
+    stale_since: float | None = None
+    log_error: LivyError | None = None
+    gone: bool = False
+    lines: int = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing to wait for: it has ended, or the server forgot it."""
+        return self.gone or is_final(self.info.state)
+
+
+def contradicts(known: BatchInfo, now: BatchInfo) -> bool:
+    """Say whether two views cannot be of one batch.
+
+    Ids start at 0 again when Livy restarts without recovery, and the name of a deleted batch is
+    free. What a view leaves out contradicts nothing: some servers' first one has the id alone.
+    """
+    pairs = ((known.name, now.name), (known.owner, now.owner), (known.app_id, now.app_id))
+    return known.id != now.id or any(a and b and a != b for a, b in pairs)
+
+
+class Shared:
+    """Something that threads share, and that nothing may leave locked for ever.
+
+    An interrupt can strike between a Condition's ``__enter__``, which is Python, and the block
+    behind it, and then the lock stays locked. A lock's own cannot be interrupted there, so it is
+    always the lock that is entered, never the condition.
+    """
+
+    everything: ClassVar[WeakSet[Shared]] = WeakSet()
+
+    def __init__(self) -> None:
+        self.unlock()
+        Shared.everything.add(self)
+
+    def unlock(self) -> None:
+        """Take new locks: in a forked child, the threads that hold the old ones do not exist."""
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+
+
+def _after_fork() -> None:
+    for one in list(Shared.everything):
+        one.unlock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+class Watch(Shared):
+    """One batch being watched. Every method may be called from any thread.
+
+    The end is told last: when a snapshot becomes ``done``, the log is as complete as it gets. Of a
+    batch that had already ended when it was first seen, :meth:`refresh` fetches the log.
+
+    Watches come from :meth:`Watcher.watch`.
+    """
+
+    def __init__(
+        self,
+        watcher: Watcher,
+        info: BatchInfo,
+        *,
+        submitted: float | None,
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__()
+        now = clock()
+        self._watcher = watcher
+        self._clock = clock
+        self._key: BatchId = info.name or info.id  # ids start anew with the server, names do not
+        self._snapshot = Snapshot(
+            info,
+            first_seen=now if submitted is None else submitted,
+            submitted=submitted,
+            ended=now if submitted is not None and is_final(info.state) else None,
+        )
+        self._lines: list[Line] = []
+        self._subscribers: list[Callable[[Snapshot], None]] = []
+        self._lookers = 0
+        self._asked = self._served = 0  # refreshes
+        self._complete = False  # no question to the server can add anything
+        # The rest belongs to the watcher's thread.
+        self._tail = LogTail()
+        self._info = info  # knows an end before it is published
+        self._end_seen = now if is_final(info.state) else None
+        self._looked = now
+        self._flow = 0.0
+
+    # -- for those who want to know --
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is known now."""
+        return self._snapshot
+
+    def lines(self, start: int = 0) -> list[Line]:
+        """Return a copy of the log captured so far, from line ``start`` on."""
+        with self._lock:
+            return self._lines[start:]
+
+    def subscribe(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
+        """Call ``callback(snapshot)`` from now on at each change.
+
+        It is called in the watcher's thread, or in the one that calls :meth:`end`, and must not
+        block. What it raises is logged, and harms nobody.
+
+        Returns:
+            What ends the subscription; calling it again does no harm.
+        """
+
+        def unsubscribe() -> None:
+            with self._lock:
+                if callback in self._subscribers:
+                    self._subscribers.remove(callback)
+
+        with self._lock:
+            self._subscribers.append(callback)
+        return unsubscribe
+
+    def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Block until ``predicate()`` is true, trying it at each change; an interrupt ends it.
+
+        Args:
+            predicate: Asks this watch's snapshot or lines.
+            timeout: Seconds to wait at most.
+
+        Returns:
+            What the predicate said last.
+
+        Raises:
+            LivyError: Called by a subscriber: the thread that brings the news cannot wait for it.
+        """
+        self._watcher.wake(self)
+        if self._watcher.is_this_thread() and not predicate():
+            raise LivyError("a callback of the watcher cannot wait for it; wait in another thread")
+        with self._lock:
+            return self._changed.wait_for(predicate, timeout)
+
+    def refresh(self, timeout: float | None = None) -> Snapshot:
+        """Have the watcher look now, wait until it has, and return what it saw.
+
+        When everything is known already, this returns at once and asks the server nothing. If the
+        server cannot be asked, the snapshot says so, as always.
+
+        Args:
+            timeout: Seconds to wait at most.
+        """
+        with self._lock:
+            self._asked += 1
+            ticket = self._asked
+        self.wait_for(lambda: self._complete or self._served >= ticket, timeout)
+        return self._snapshot
+
+    def follow(self) -> Iterator[Line]:
+        """Yield the log's lines from the first one on, as they come, until the batch is done."""
+        with self.looked_at():
+            self.refresh()
+            start = 0
+            while True:
+                done = self._snapshot.done  # asked before the lines: those of the end are there
+                for line in self.lines(start):
+                    start += 1
+                    yield line
+                if done:
+                    return
+                self.wait_for(self._has_news(start))
+
+    def _has_news(self, start: int) -> Callable[[], bool]:
+        return lambda: self._snapshot.done or self._snapshot.lines > start
+
+    @contextlib.contextmanager
+    def looked_at(self) -> Iterator[None]:
+        """Say that a person looks at this batch meanwhile: news come within 2 s."""
+        with self._lock:
+            self._lookers += 1
+        self._watcher.wake(self)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._lookers -= 1
+
+    def end(self, state: str) -> None:
+        """Say that the batch was deleted; ``state`` is its last one, if no other end was seen."""
+        info, ended = self._snapshot.info, self._snapshot.ended
+        if not is_final(info.state):
+            info, ended = dataclasses.replace(info, state=state), self._clock()
+        self._publish(info=info, ended=ended, gone=True, last=True, final_word=True)
+
+    # -- for the watcher --
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody waits for a look right now."""
+        return self._asked > self._served and not self._complete
+
+    @property
+    def is_looked_at(self) -> bool:
+        """Whether a person looks."""
+        return self._lookers > 0
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the end was seen, but is not published yet, for want of the last lines."""
+        return self._end_seen is not None and not self._snapshot.done
+
+    @property
+    def flow(self) -> float:
+        """Lines a second that came between the last two looks."""
+        return self._flow
+
+    def look(self, client: LivyClient) -> LivyError | None:
+        """Look once, and publish what there is to see; only ever called in one thread.
+
+        Returns:
+            What went wrong with the state or the log, if anything did.
+        """
+        ticket = self._asked
+        try:
+            problem = self._look(client)
+        except Exception as failure:  # noqa: BLE001 -- a surprise must not end all other watching
+            problem, now = _explained(failure), self._clock()
+            since = self._snapshot.stale_since
+            self._publish(
+                error=problem,
+                stale_since=now if since is None else since,
+                **self._verdict(now, wait=PATIENCE),
+            )
+        with self._lock:
+            self._served = ticket
+            self._changed.notify_all()
+        return problem
+
+    def _look(self, client: LivyClient) -> LivyError | None:
+        seen, gone = self._info, False
+        lines: list[Line] = []
+        log_error: LivyError | None = None
+        try:
+            # The state comes first: a log that is read after the end is complete.
+            state = client.state(self._key)
+            if state != seen.state:
+                seen = dataclasses.replace(seen, state=state)
+                seen = self._view(client)
+            lines, log_error = self._read_log(client)
+        except NotFound:
+            gone = True
+        except BatchGone:  # the state and the log are another batch's
+            seen, gone = self._info, True
+        now = self._clock()
+        self._info = seen
+        self._flow = len(lines) / max(now - self._looked, SHORTEST)
+        self._looked = now
+        if self._end_seen is None and is_final(seen.state):
+            self._end_seen = now
+        wait = 0.0 if gone else self._time_for_last_lines(log_error)
+        settled = gone or (self._end_seen is not None and now - self._end_seen >= wait)
+        self._publish(
+            lines,
+            last=settled and log_error is None,
+            gone=gone,
+            log_error=log_error,
+            **self._verdict(now, wait),
+        )
+        return log_error
+
+    def _view(self, client: LivyClient) -> BatchInfo:
+        """Return the full view, if it is still this batch's.
+
+        Raises:
+            BatchGone: Another batch answers to this name or id.
+        """
+        view = client.batch(self._key)
+        if contradicts(self._info, view):
+            raise BatchGone(f"{self._key} is another batch now", last=self._info)
+        return view
+
+    def _read_log(self, client: LivyClient) -> tuple[list[Line], LivyError | None]:
+        """Return the new lines; and why not, if the state can be seen, but the log cannot."""
+        try:
+            lines = self._tail.feed(client.log(self._key, *self._tail.next_query()))
+            if lines is None:
+                lines = self._tail.feed(client.log(self._key, *self._tail.next_query())) or []
+        except NotFound:
+            raise
+        except ServerError as failure:
+            return [], failure
+        if any(line.kind == "gap" for line in lines):  # a log that does not go on may be another's
+            with contextlib.suppress(ServerError):
+                self._view(client)
+        return lines, None
+
+    def _time_for_last_lines(self, log_error: LivyError | None) -> float:
+        """Return how long after the end lines may still come."""
+        if log_error is None or isinstance(log_error, Unauthorized):
+            # Where a cluster manager tells the end, Livy may have the last lines a little later.
+            return LATE if self._info.app_id else 0.0
+        return PATIENCE
+
+    def _verdict(self, now: float, wait: float) -> dict[str, Any]:
+        """Return what may be said of the state: an end not before the last lines had ``wait``."""
+        if self._end_seen is None:
+            return {"info": self._info}
+        if self._snapshot.done or now - self._end_seen < wait:
+            return {}
+        return {"info": self._info, "ended": self._end_seen}
+
+    def _publish(
+        self,
+        lines: Sequence[Line] = (),
+        *,
+        error: LivyError | None = None,
+        stale_since: float | None = None,
+        last: bool = False,
+        final_word: bool = False,
+        **changes: Any,
+    ) -> None:
+        """Make a new snapshot public: one without an error, unless one is given.
+
+        Args:
+            lines: New lines of the log.
+            error: See :class:`Snapshot`.
+            stale_since: See :class:`Snapshot`.
+            last: Nothing can be added after this.
+            final_word: It counts even so.
+            **changes: Other members of the snapshot.
+        """
+        with self._lock:
+            if self._complete and not final_word:
+                return  # a look was under way while the batch was deleted
+            self._complete = last
+            self._lines += lines
+            snapshot = dataclasses.replace(
+                self._snapshot,
+                error=error,
+                stale_since=stale_since,
+                lines=len(self._lines),
+                **changes,
+            )
+            if snapshot == self._snapshot:
+                return
+            self._snapshot = snapshot
+            self._changed.notify_all()
+            subscribers = list(self._subscribers)
+        for callback in subscribers:
+            _call(callback, snapshot)
+
+
+def _call(callback: Callable[[Snapshot], None], snapshot: Snapshot) -> None:
+    try:
+        callback(snapshot)
+    except Exception:  # noqa: BLE001 -- logged; it is not the watcher's failure
+        _log.exception("a subscriber to a batch failed")
+
+
+def _explained(failure: Exception) -> LivyError:
+    """Return what a snapshot says of a failed look."""
+    if isinstance(failure, LivyError):
+        return failure
+    _log.error("looking at a batch failed", exc_info=failure)
+    return LivyError(f"looking at the batch failed: {mask_url(repr(failure))}")
