@@ -17,7 +17,7 @@
     ├── BatchFailed        the batch ended without success
     ├── BatchGone          the server forgot the batch before its end was seen
     ├── WaitTimeout        the batch runs on, but the caller's patience ended (a TimeoutError, too)
-    └── WaitInterrupted    the batch runs on, but a person stopped waiting
+    └── WaitInterrupted    a person stopped waiting; what was waited for goes on
 
 "The batch failed" is only ever ``BatchFailed``; "I cannot see the batch" only ever a ``ServerError``.
 """
@@ -158,4 +158,4 @@ class WaitTimeout(LivyError, TimeoutError):
 
 
 class WaitInterrupted(LivyError):
-    """A person stopped waiting; the batches run on."""
+    """A person stopped waiting; the batches run on, and so does a private Livy's start."""

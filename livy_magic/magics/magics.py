@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -256,11 +257,13 @@ class LivyMagics(Magics):
         livy = self._servers.get(target)
         if livy is None or not livy.is_current():
             chosen = {name: value for name in self._settings if (value := getattr(self, name))}
-            livy = self._servers[target] = Livy.connect(target, overrides=chosen)
+            with _interruptible_start():
+                livy = self._servers[target] = Livy.connect(target, overrides=chosen)
         return livy
 
     def _start(self, *, ui: bool) -> str:
-        server = local.start(ui=ui, report=print)
+        with _interruptible_start():
+            server = local.start(ui=ui, report=print)
         return f"private Livy at {server.url}, Spark {server.spark_version}"
 
     def _submit(
@@ -307,22 +310,20 @@ class LivyMagics(Magics):
         self, batches: Sequence[Batch], timeout: float | None = None, *, quiet: bool = False
     ) -> None:
         """Wait for all, then show what they printed; the first failure is raised at the end."""
-        progress = None if quiet else WaitProgress(batches)
         deadline = None if timeout is None else time.monotonic() + timeout
         failures: list[BatchFailed | BatchGone] = []
         try:
-            for batch in batches:
-                try:
-                    batch.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
-                except (BatchFailed, BatchGone) as failure:
-                    failures.append(failure)
+            with contextlib.nullcontext() if quiet else WaitProgress(batches):
+                for batch in batches:
+                    rest = None if deadline is None else max(0.0, deadline - time.monotonic())
+                    try:
+                        batch.wait(rest)
+                    except (BatchFailed, BatchGone) as failure:
+                        failures.append(failure)
         except WaitTimeout:
             raise WaitTimeout(_still_running(batches)) from None
         except KeyboardInterrupt:
             raise WaitInterrupted(_still_running(batches)) from None
-        finally:
-            if progress is not None:
-                progress.close()
         if not quiet:
             for batch in batches:
                 if batch.succeeded:
@@ -337,6 +338,18 @@ class LivyMagics(Magics):
         except KeyboardInterrupt:
             raise WaitInterrupted(_still_running([batch])) from None
         batch.wait()
+
+
+@contextlib.contextmanager
+def _interruptible_start() -> Iterator[None]:
+    """Say in one line what an interrupt leaves: the private Livy goes on starting by itself."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise WaitInterrupted(
+            "stopped waiting for the private Livy, which may go on starting\n"
+            "Run the magic again to find it, or end it with %livy_local stop."
+        ) from None
 
 
 def _args(args: list[str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ..watch import Snapshot
 
 
 class WaitProgress:
-    """A display that follows some batches until :meth:`close`.
+    """A display that follows some batches for a block; its last content stays in the notebook.
 
     As text it is a line a batch: ``batch 0 'etl': starting → running → success after 7.1 s``.
     """
@@ -28,8 +28,10 @@ class WaitProgress:
         self._handle = display(self._shown, raw=True, display_id=True)
         self._unsubscribe = [batch.on_change(self._update) for batch in self._batches]
 
-    def close(self) -> None:
-        """Stop following; the last content stays in the notebook."""
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_exception: object) -> None:
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self._update()

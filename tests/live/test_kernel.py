@@ -385,7 +385,7 @@ def until(holds: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("moment", ["as it is announced", "while Livy starts"])
-def test_after_an_interrupt_of_the_first_magic_the_next_one_works(
+def test_after_an_interrupt_of_the_first_magic_the_next_works_and_its_server_outlives_the_kernel(
     own_base: Path, new_kernel: NewKernel, moment: str
 ) -> None:
     kernel = new_kernel(own_base)
@@ -394,8 +394,15 @@ def test_after_an_interrupt_of_the_first_magic_the_next_one_works(
     if moment == "while Livy starts":
         until(lambda: list(own_base.glob("servers/*/livy.log")))
     kernel.interrupt()
-    assert kernel.finish(connecting).error["ename"] == "KeyboardInterrupt"
+    assert kernel.finish(connecting).status == "error"
+    interrupted = time.time()
     answer = kernel.run("%livy_connect").printed
     server = local.find()
     assert server is not None
+    assert f" at {server.url} as " in answer
+    if moment == "while Livy starts":
+        assert server.started < interrupted, "it went on starting"
+    kernel.die()
+    answer = new_kernel(own_base).run("%livy_connect").printed
+    assert answer.startswith("Livy 0.7.1-incubating")
     assert f" at {server.url} as " in answer

@@ -243,7 +243,7 @@ def test_a_running_server_is_described(as_default: LocalServer) -> None:
     assert status.server == as_default
     assert status.active == 0
     assert status.disk["jars"] > 70e6
-    assert any("Starting server" in line for line in local.logs())
+    assert any("Starting server" in line for line in local.logs(lines=100_000))
 
 
 def test_files_in_use_are_not_cleaned(as_default: LocalServer) -> None:

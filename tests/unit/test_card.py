@@ -68,16 +68,15 @@ def test_a_wait_shows_every_end_last_even_if_the_update_before_it_is_slow(
     publisher: SlowPublisher,
 ) -> None:
     batches = [running(0), running(1)]
-    progress = WaitProgress(batches)
     ends = [threading.Thread(target=batch._watch.end, args=["killed"]) for batch in batches]
-    for end in ends:
-        end.start()
-    assert publisher.busy.wait(10)
-    assert not publisher.updates.acquire(timeout=0.3)  # seconds in which it could overtake
-    publisher.go_on.set()
-    for end in ends:
-        end.join()
-    assert publisher.shown[-1].count("killed") == 2
-    progress.close()
+    with WaitProgress(batches):
+        for end in ends:
+            end.start()
+        assert publisher.busy.wait(10)
+        assert not publisher.updates.acquire(timeout=0.3)  # seconds in which it could overtake
+        publisher.go_on.set()
+        for end in ends:
+            end.join()
+        assert publisher.shown[-1].count("killed") == 2
     for batch in batches:
         batch.server.close()
