@@ -26,29 +26,22 @@ from __future__ import annotations
 
 import base64
 import functools
-import getpass
-import importlib
 import os
 import re
 import shlex
-import subprocess
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from netrc import NetrcParseError
 from typing import Any
 
 from requests import PreparedRequest, Response
 from requests.auth import AuthBase
-from requests.utils import get_netrc_auth
 
 from .errors import ConfigError
 from .fields import nearest
-from .redact import MASK
-
-COMMAND_TIMEOUT = 60.0  # seconds; a token command may have to ask a service far away
+from .secret import Secret, called, from_netrc, imported, read_secret
 
 _TOKEN = re.compile(r"[!-~]+")
 
@@ -103,33 +96,6 @@ class RenewingAuth(AuthBase, ABC):
         answer.history.append(refused)
         answer.request = again
         return answer
-
-
-@dataclass(frozen=True)
-class Secret:
-    """Where a password or token is kept; ``str()`` says it in words.
-
-    Attributes:
-        source: ``env``, ``keyring``, ``netrc``, ``prompt``, ``command``, ``callable`` or ``url``.
-        detail: The variable, service, command or callable; with ``url``, the secret itself.
-    """
-
-    source: str
-    detail: Any = field(default=None, repr=False)
-
-    def __str__(self) -> str:
-        match self.source:
-            case "env":
-                return f"environment {self.detail}"
-            case "keyring":
-                return f"keyring {self.detail}"
-            case "command":
-                return f"command {self.detail[0]}"
-            case "callable":
-                return f"callable {_callable_name(self.detail)}"
-            case "url":
-                return "the URL it came with"
-        return self.source
 
 
 @dataclass(frozen=True)
@@ -271,7 +237,7 @@ def build(
             return _basic(url, options["password"], options.get("user"), ask, environ)
         case "bearer":
             token = options.pop("token")
-            return BearerAuth(lambda: _secret(token, environ), **options)
+            return BearerAuth(lambda: read_secret(token, environ), **options)
         case "kerberos":
             return KerberosAuth(**options)
         case "custom":
@@ -287,10 +253,10 @@ def _basic(
     environ: Mapping[str, str],
 ) -> BasicAuth:
     if user is None or password.source == "netrc":  # netrc knows both
-        user, found = _from_netrc(url, user)
+        user, found = from_netrc(url, user)
         return BasicAuth(user, lambda: found)
     question = f"Password of {user} for {url}: "
-    return BasicAuth(user, lambda: _secret(password, environ, ask, question, user))
+    return BasicAuth(user, lambda: read_secret(password, environ, ask, question, user))
 
 
 class BasicAuth(AuthBase):
@@ -417,9 +383,9 @@ class CustomAuth(AuthBase):
 
     def __init__(self, object: str, options: Mapping[str, Any] | None = None) -> None:  # noqa: A002 - the setting's name
         self.name = object
-        found = _imported(object)
+        found = imported(object)
         if not isinstance(found, AuthBase):
-            found = _called(found, f"auth object {object}", **(options or {}))
+            found = called(found, f"auth object {object}", **(options or {}))
         if not callable(found):
             raise ConfigError(f"auth object {object} makes nothing that could sign a request")
         self._auth = found
@@ -431,128 +397,3 @@ class CustomAuth(AuthBase):
 
     def __repr__(self) -> str:
         return f"<custom {self.name}>"
-
-
-def _secret(
-    secret: Secret,
-    environ: Mapping[str, str],
-    ask: Callable[[str], str] | None = None,
-    question: str = "",
-    user: str = "",
-) -> str:
-    match secret.source:
-        case "env":
-            return _from_environment(secret.detail, environ)
-        case "keyring":
-            return _from_keyring(secret.detail, user)
-        case "prompt":
-            return _from_prompt(ask or getpass.getpass, question)
-        case "command":
-            return _from_command(secret.detail)
-        case "callable":
-            return _from_callable(secret.detail)
-    found: str = secret.detail
-    return found
-
-
-def _from_environment(name: str, environ: Mapping[str, str]) -> str:
-    if not environ.get(name):
-        raise ConfigError(f"environment variable {name} is not set, and auth needs it")
-    return environ[name]
-
-
-def _from_keyring(service: str, user: str) -> str:
-    try:
-        import keyring
-        import keyring.errors
-    except ImportError:
-        raise ConfigError(
-            "the password is in a keyring, which needs the package keyring\n"
-            "Run: pip install keyring"
-        ) from None
-    try:
-        password: str | None = keyring.get_password(service, user)
-    except keyring.errors.KeyringError as error:
-        raise ConfigError(f"keyring {service}: {error}") from error
-    if password is None:
-        raise ConfigError(
-            f"keyring {service} has no password of {user}\nRun: keyring set {service} {user}"
-        )
-    return password
-
-
-def _from_netrc(url: str, user: str | None) -> tuple[str, str]:
-    try:
-        entry = get_netrc_auth(url, raise_errors=True)
-    except (NetrcParseError, OSError) as error:
-        # the parser's own words may quote the word it stumbled over
-        raise ConfigError(
-            f"{error.filename}: this netrc file cannot be read\n"
-            "Check its form, and that only you can read it (chmod 600)."
-        ) from None
-    if entry is None or (user and entry[0] != user):
-        whom = f" and user {user}" if user else ""
-        raise ConfigError(f"netrc has no entry for the host of {url}{whom}")
-    return entry
-
-
-def _from_prompt(ask: Callable[[str], str], question: str) -> str:
-    try:
-        return ask(question)
-    except (EOFError, NotImplementedError):  # no terminal; a frontend that cannot ask
-        raise ConfigError(
-            f"nobody is here to answer: {question.strip()}\n"
-            "Write password: {env: NAME} or {keyring: SERVICE} in a profile instead."
-        ) from None
-
-
-def _from_command(argv: list[str]) -> str:
-    what = f"token command {argv[0]}"
-    try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=COMMAND_TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:  # it would carry what the command printed so far
-        raise ConfigError(f"{what} did not end within {COMMAND_TIMEOUT:.0f} seconds") from None
-    except OSError as error:
-        raise ConfigError(f"{what} cannot be started: {error.strerror}") from None
-    if done.returncode:
-        said = done.stderr.strip()
-        said = said.replace(done.stdout.strip() or MASK, MASK)  # a token echoed there, too
-        raise ConfigError(f"{what} ended with exit code {done.returncode}\n{said}".strip())
-    return done.stdout
-
-
-def _from_callable(source: str | Callable[[], object]) -> str:
-    what = f"callable {_callable_name(source)}"
-    found = _called(_imported(source) if isinstance(source, str) else source, what)
-    if not isinstance(found, str):
-        raise ConfigError(f"{what} returned {type(found).__name__} instead of text")
-    return found
-
-
-def _callable_name(source: object) -> str:
-    return source if isinstance(source, str) else getattr(source, "__qualname__", "")
-
-
-def _called(function: Callable[..., object], what: str, **options: object) -> Any:
-    try:
-        return function(**options)
-    except Exception as error:  # somebody else's code may raise anything
-        raise ConfigError(f"{what} failed: {type(error).__name__}: {error}") from error
-
-
-def _imported(name: str) -> Any:
-    module, colon, path = name.partition(":")
-    if not colon:
-        raise ConfigError(f"{name} is not of the form module:name")
-    try:
-        return functools.reduce(getattr, path.split("."), importlib.import_module(module))
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{name} cannot be imported: {error}") from error

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
-from ..auth import Secret
 from ..errors import ConfigError
 from ..fields import nearest
+from ..secret import Secret
 from .values import EXAMPLE, LOCAL, READERS, Environ, mapping, take_login
 
 FILE = "livy_magic.yaml"

@@ -10,7 +10,7 @@ import pytest
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from livy_magic import auth
+from livy_magic import auth, secret
 from livy_magic.errors import ConfigError
 
 URL = "http://livy.test:8998"
@@ -330,7 +330,7 @@ def test_a_failing_command_is_named_with_what_it_complained_about_but_without_th
 
 
 def test_a_command_that_does_not_end_is_given_up(monkeypatch):
-    monkeypatch.setattr(auth, "COMMAND_TIMEOUT", 0.2)
+    monkeypatch.setattr(secret, "COMMAND_TIMEOUT", 0.2)
     with pytest.raises(ConfigError, match="token command sleep did not end within"):
         signed(command("sleep 60"))
 
@@ -500,7 +500,7 @@ def test_a_token_in_clear_text_is_refused_with_what_to_write_and_not_repeated():
         ({"kind": "none"}, "none"),
         ({"kind": "basic", "user": "alice"}, "basic as alice, password from prompt"),
         (
-            {"kind": "basic", "user": "alice", "password": auth.Secret("url", SECRET)},
+            {"kind": "basic", "user": "alice", "password": secret.Secret("url", SECRET)},
             "basic as alice, password from the URL it came with",
         ),
         (
