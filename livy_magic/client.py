@@ -294,7 +294,10 @@ def _verdict(
         # An id beyond 2^31 is a number format error to Livy, and no batch to us.
         or (status == HTTPStatus.BAD_REQUEST and words.startswith("For input string"))
     ):
-        return NotFound, ""
+        return (
+            NotFound,
+            "Livy forgets a batch about ten minutes after its end, or when it is killed.",
+        )
     if status == HTTPStatus.NOT_FOUND:
         return NotLivy, "There is no Livy at this address: check the URL's path."
     return ServerError, ""

@@ -320,6 +320,8 @@ def parse(tokens: Iterable[str], options: Sequence[Option], *, fields: bool = Fa
 
 
 def _unknown(flag: str, known: Iterable[str], *, fields: bool) -> str:
+    if flag in {"-h", "--help"}:
+        return "a magic's name and a question mark show its help: %livy_submit?"
     close = nearest(flag, known)
     behind = "; the application's own arguments come last, behind --" if fields else ""
     return f"unknown option {flag}{close or behind}"

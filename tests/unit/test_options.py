@@ -392,3 +392,9 @@ def test_values_may_follow_their_options_unless_they_look_like_options(request):
     assume(not any(value.partition("=")[0] in {"--", *known} for value in given_values))
     parsed = parse(split(shlex.join(words)), SUBMIT, fields=True)
     assert parsed.values == parse(words_of(request, joined=True), SUBMIT, fields=True).values
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_who_looks_for_help_is_told_where_it_is(flag):
+    with pytest.raises(UsageError, match=r"%livy_submit\?"):
+        parse([flag], SUBMIT, fields=True)
