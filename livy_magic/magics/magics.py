@@ -109,8 +109,10 @@ class LivyMagics(Magics):
         livy = self._server(target)
         version = livy.client.version()  # raises before anything is chosen
         self._target = target
+        # No link to the private Livy: a browser has no cookie for it.
+        place = livy.url.removeprefix("http://") if livy.private else livy.url
         who = f" as {livy.user}" if livy.user else ""
-        print(f"Livy {version} at {livy.url}{who}")
+        print(f"Livy {version} at {place}{who}")
         assert livy.settings is not None
         for name, value, origin in describe(livy.settings):
             print(f"  {name}: {value}  ({origin})")
@@ -264,7 +266,7 @@ class LivyMagics(Magics):
     def _start(self, *, ui: bool) -> str:
         with _interruptible_start():
             server = local.start(ui=ui, report=print)
-        return f"private Livy at {server.url}, Spark {server.spark_version}"
+        return f"private Livy at {server.url.removeprefix('http://')}, Spark {server.spark_version}"
 
     def _submit(
         self, values: Mapping[str, Any], parsed: Parsed, *, literal: bool = False
@@ -361,7 +363,7 @@ def _status(status: local.Status) -> str:
     first = "no private Livy is running"
     if server is not None:
         first = (
-            f"running at {server.url} with Spark {server.spark_version} on Java"
+            f"running at {server.url.removeprefix('http://')} with Spark {server.spark_version} on Java"
             f" {server.java_version}, {status.active} batches running"
         )
     disk = [f"{size / 1e6:6.1f} MB  {status.folders[name]}" for name, size in status.disk.items()]

@@ -134,7 +134,7 @@ def test_following_prints_the_log_until_the_end(cell, capsys):
 def test_connect_says_where_each_setting_came_from(line, capsys, monkeypatch):
     line("livy_connect")
     out = capsys.readouterr().out
-    assert out.startswith("Livy 0.7.1-incubating at http://127.0.0.1:")
+    assert out.startswith("Livy 0.7.1-incubating at 127.0.0.1:")
     assert "(default)" in out
     monkeypatch.setenv("LIVY_URL", "http://127.0.0.1:1")
     with pytest.raises(LivyError, match="cannot connect"):
@@ -152,7 +152,7 @@ def test_a_setting_by_config_is_used_at_once(shell, line):
 def test_the_private_livy_tells_its_status(line, capsys):
     line("livy_local", "status")
     out = capsys.readouterr().out
-    assert "running at http://127.0.0.1:" in out
+    assert "running at 127.0.0.1:" in out
     assert "Spark 3.5" in out or "Spark 4" in out
 
 
