@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Generator, Iterator
 from functools import cached_property
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from .livy import Livy
 
 OUTPUT = frozenset({"program", "gap"})  # kinds of log lines that are the program's own
+# Where the JVM was says little; what it complained of, in the lines between, says all.
+STACK_FRAME = re.compile(r"\s+at [\w.$<>/]+\(|\s*\.\.\. \d+ (more|common frames)")
 CAUSE_LINES = 12  # of the output, in the message of a BatchFailed
 
 
@@ -99,6 +102,10 @@ class Batch:
         """Whether it ended well."""
         return is_success(self.state)
 
+    def look(self) -> Snapshot:
+        """Have the watcher look now, and return what it saw; a failure to look is part of that."""
+        return self._watch.refresh()
+
     def keep_current(self) -> None:
         """Have the server's watcher follow it until it ends, if it does not do so yet."""
         self._watch  # noqa: B018 - the first look at it starts it
@@ -143,7 +150,7 @@ class Batch:
                 f"it was {self.state} when last seen",
                 last=self.info,
             )
-        lines = self.output() or self.log()
+        lines = [line for line in self.output() or self.log() if not STACK_FRAME.match(line)]
         raise BatchFailed(
             f"batch {label(self.info)} ended as {self.state}",
             batch=self,
@@ -174,8 +181,7 @@ class Batch:
         return [line.text for line in self._watch.lines() if line.kind in OUTPUT]
 
     def _news(self) -> list[Line]:
-        self._watch.refresh()
-        snapshot = self.snapshot
+        snapshot = self.look()
         trouble = snapshot.error or snapshot.log_error
         if trouble is not None and not (snapshot.done and snapshot.lines):
             raise trouble
@@ -226,10 +232,9 @@ class Batch:
         Raises:
             BatchGone: Another batch stands under this id by now: nothing was killed.
         """
-        if self.snapshot.gone:
+        if self.look().gone:
             return
         self._check_identity()
-        self._watch.refresh()
         deadline = time.monotonic() + timeout
         while True:
             try:

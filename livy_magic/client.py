@@ -27,7 +27,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.cookies import RequestsCookieJar
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 from urllib3.util import Retry
 
 from .errors import NotFound, NotLivy, ServerError, Unauthorized, Unreachable
@@ -40,7 +40,17 @@ PAGE = 100  # batches a listing request asks for
 # What a gateway says when it cannot tell whether the server behind it got the request.
 GATEWAY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 
-_GET_RETRIES = Retry(
+
+class _NoPatience(Retry):
+    """Repeats what broke, but not what took too long already."""
+
+    def increment(self, *args: Any, **kwargs: Any) -> Retry:  # type: ignore[override] # its signature is urllib3's own business
+        if isinstance(kwargs.get("error"), ReadTimeoutError):
+            raise kwargs["error"]
+        return super().increment(*args, **kwargs)
+
+
+_GET_RETRIES = _NoPatience(
     total=3,
     connect=2,
     read=2,
@@ -122,8 +132,8 @@ class LivyClient:
         # start + size overflows in Livy, and the answer is then an empty list.
         query = {"from": start, "size": min(size, LARGEST_INT - start)}
         answer, request = self._call("GET", "/batches", query=query)
-        if not isinstance(answer, dict):
-            raise NotLivy(f"{request}: the answer is no list of batches", request=request)
+        if not isinstance(answer, dict) or "sessions" not in answer:
+            raise NotLivy(f"the answer is no list of batches ({request})", request=request)
         batches = tuple(BatchInfo.from_json(view, request) for view in answer.get("sessions") or ())
         total = answer.get("total")
         return BatchPage(start, total if isinstance(total, int) else len(batches), batches)
@@ -240,10 +250,10 @@ def _no_answer(failure: requests.RequestException, line: str) -> Unreachable:
         (requests.ConnectTimeout, requests.exceptions.SSLError, requests.exceptions.ProxyError),
     ) or isinstance(reason, NewConnectionError)
     if isinstance(failure, requests.exceptions.SSLError):
-        cause = (
-            f"the TLS certificate was not accepted or TLS failed: {_tail(reason or failure)}\n"
-            "Give the CA file as `ca` in the profile, or in LIVY_CA."
-        )
+        advice = "Name the file of the right authorities: `verify` in the profile, or LIVY_CA."
+        if "WRONG_VERSION_NUMBER" in str(failure):
+            advice = "This port speaks no TLS: is it http:// instead of https://?"
+        cause = f"no TLS connection: {_tail(reason or failure)}\n{advice}"
     elif isinstance(failure, requests.ConnectTimeout):
         cause = "no connection in time; is the address right, and the network open?"
     elif isinstance(failure, requests.ReadTimeout):

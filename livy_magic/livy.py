@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path, PurePath
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 from weakref import WeakValueDictionary
 
 from requests.auth import AuthBase
@@ -24,7 +24,9 @@ from . import config, fields, local
 from .auth import build as build_auth
 from .batch import Batch
 from .client import GATEWAY, LivyClient
+from .display import label
 from .errors import (
+    InvalidRequest,
     LivyError,
     NotFound,
     NotLivy,
@@ -39,6 +41,7 @@ from .staging import Staging, Upload, resolve
 from .watcher import Watcher
 
 IfExists: TypeAlias = Literal["fail", "attach", "replace", "rename"]
+StageMode: TypeAlias = Literal["auto", "always", "never"]
 
 _log = logging.getLogger(__name__)
 
@@ -89,7 +92,7 @@ class Livy:
         self.url = url.rstrip("/")
         self.user = user
         self.client = LivyClient(self.url, auth=auth, **connection)
-        self.watcher = Watcher(self.client)
+        self.watcher = Watcher(self.client, may_return=self.is_current)
         self.staging: Staging | None = None
         if staging:
             self.staging = Staging(
@@ -238,7 +241,9 @@ class Livy:
 
     # -- a new batch ------------------------------------------------------------------------------
 
-    def plan(self, request: BatchRequest, *, stage: str = "auto", defaults: bool = True) -> Plan:
+    def plan(
+        self, request: BatchRequest, *, stage: StageMode = "auto", defaults: bool = True
+    ) -> Plan:
         """Return exactly what :meth:`submit` would send, without sending anything.
 
         Args:
@@ -251,6 +256,10 @@ class Livy:
             InvalidRequest: A local file does not exist.
             StagingError: There is something to stage, and no place configured.
         """
+        return self._staged(self._complete(request, defaults=defaults), stage)
+
+    def _complete(self, request: BatchRequest, *, defaults: bool) -> BatchRequest:
+        """Return the request with what the private server and the profile add to it."""
         layers: list[Mapping[str, Any]] = []
         if self.private is not None:
             layers.append({"conf": self.private.submission_conf()})
@@ -259,10 +268,15 @@ class Livy:
         layers.append(
             {f.name: v for f in POST_FIELDS if (v := getattr(request, f.name)) is not None}
         )
-        values = fields.merged(*layers)
-        values.setdefault("name", unique_name(request))
+        return BatchRequest(**fields.merged(*layers), extra=request.extra)
+
+    def _staged(self, request: BatchRequest, stage: StageMode) -> Plan:
+        """Return the request under a name, with URIs for paths and code, and what to send for them."""
+        _check_choice("stage", stage, get_args(StageMode))
+        if request.name is None:
+            request = request.replace(name=unique_name(request))
         complete, uploads = resolve(
-            BatchRequest(**values, extra=request.extra),
+            request,
             self.staging,
             mode=stage,
             private=self.private is not None,
@@ -276,7 +290,7 @@ class Livy:
         *,
         wait: bool = False,
         if_exists: IfExists = "fail",
-        stage: str = "auto",
+        stage: StageMode = "auto",
         defaults: bool = True,
         report: Callable[[str], None] | None = None,
     ) -> Batch:
@@ -296,13 +310,17 @@ class Livy:
             NotSubmitted: No batch was started, for certain.
             SubmitUnknown: The server's answer was lost, and it does not show the batch.
         """
+        _check_choice("if_exists", if_exists, get_args(IfExists))
+        request = self._complete(request, defaults=defaults)
         if request.name is not None:
             holder = self._find(request.name)
             if holder is not None:
                 if if_exists == "attach" and self._is_running_twin(holder, request):
                     return self._handle(holder)
                 request = self._free_name(request, holder, if_exists)
-        plan = self.plan(request, stage=stage, defaults=defaults)
+                if if_exists == "attach" and report:
+                    report(f"batch {label(holder)} runs something else: this is {request.name!r}")
+        plan = self._staged(request, stage)
         self._stage(plan.uploads, report)
         submitted = time.time()
         info = self._post(plan.request)
@@ -411,6 +429,11 @@ class Livy:
         except ServerError as failure:
             return f"\nIt may have left a dead entry {name!r} in its list: {failure}"
         return ""
+
+
+def _check_choice(what: str, choice: str, known: tuple[str, ...]) -> None:
+    if choice not in known:
+        raise InvalidRequest(f"{what}: {choice!r} is none of {', '.join(known)}")
 
 
 def _tidy(staging: Staging) -> None:

@@ -247,6 +247,10 @@ class Watch(Shared):
             info, ended = dataclasses.replace(info, state=state), self._clock()
         self._publish(info=info, ended=ended, gone=True, last=True, final_word=True)
 
+    def lose(self) -> None:
+        """Say that the server will never tell more; what was last seen is all there is."""
+        self._publish(gone=True, last=True)
+
     # -- for the watcher --
 
     @property
@@ -280,6 +284,8 @@ class Watch(Shared):
             problem = self._look(client)
         except Exception as failure:  # noqa: BLE001 -- a surprise must not end all other watching
             problem, now = _explained(failure), self._clock()
+            if self._watcher.has_ended(problem):
+                self.lose()
             since = self._snapshot.stale_since
             self._publish(
                 error=problem,

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from .client import LivyClient
-from .errors import LivyError, ServerError
+from .errors import LivyError, ServerError, Unreachable
 from .models import BatchInfo
 from .schedule import backoff, interval
 from .watch import LATE, Shared, Watch, contradicts
@@ -20,6 +20,7 @@ class Watcher(Shared):
 
     Args:
         client: The server.
+        may_return: Says whether a server that does not answer may do so again.
         clock: Seconds since the epoch; ages, times and pauses are measured by it.
         rng: Where the jitter of pauses after failures comes from.
     """
@@ -28,11 +29,13 @@ class Watcher(Shared):
         self,
         client: LivyClient,
         *,
+        may_return: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
     ) -> None:
         super().__init__()
         self._client = client
+        self._may_return = may_return
         self._clock = clock
         self._rng = rng or random.Random()  # noqa: S311 -- jitter is no secret
         self._watched: list[Watch] = []
@@ -91,6 +94,10 @@ class Watcher(Shared):
     def is_this_thread(self) -> bool:
         """Say whether the caller runs in the watcher's own thread."""
         return threading.current_thread() is self._thread
+
+    def has_ended(self, problem: LivyError) -> bool:
+        """Say whether the server is gone for good, and did not just fail to answer."""
+        return isinstance(problem, Unreachable) and not self._may_return()
 
     def pause(self) -> float:
         """Return the seconds until the next tick, from the clock and what is known of the batches."""

@@ -12,7 +12,8 @@ from .magics import LivyMagics
 def load(shell: Any) -> None:
     """Register the magics, and the card as the way a Batch shows."""
     shell.register_magics(LivyMagics)
-    shell.display_formatter.ipython_display_formatter.for_type(Batch, Card)
+    if hasattr(shell, "kernel"):  # a terminal cannot renew what it has printed
+        shell.display_formatter.ipython_display_formatter.for_type(Batch, Card)
 
 
 def unload(shell: Any) -> None:

@@ -25,6 +25,8 @@ class Card:
         self._publishing = threading.Lock()
         self._timer: threading.Timer | None = None
         self._shown = 0.0
+        if batch.done and not batch.succeeded:
+            batch.look()  # why it failed is in its log
         self._with_lines = not (batch.done and batch.succeeded)  # news are worth lines
         self._handle = display(self._bundle(), raw=True, display_id=True)
         if not batch.done:

@@ -18,7 +18,7 @@ from ..batch import Batch
 from ..config import describe
 from ..errors import BatchFailed, BatchGone, WaitInterrupted, WaitTimeout
 from ..export import FORMS, uploads
-from ..livy import Livy
+from ..livy import Livy, StageMode
 from ..models import BatchRequest, Code
 from ..redact import plain
 from .cell import application, param, parse_cell
@@ -108,6 +108,8 @@ class LivyMagics(Magics):
         target = parsed.rest[0] if parsed.rest else self._target
         livy = self._server(target)
         version = livy.client.version()  # raises before anything is chosen
+        if not version:
+            livy.client.page(size=0)  # something answers, but is it Livy?
         self._target = target
         # No link to the private Livy: a browser has no cookie for it.
         place = livy.url.removeprefix("http://") if livy.private else livy.url
@@ -140,7 +142,7 @@ class LivyMagics(Magics):
         %%livy_batch [options] [application arguments …]
 
         The cell is a Python application, after optional lines `#| key: value` with the same options
-        in YAML; or such lines alone, with `#| file:`; or a POST body in JSON, sent as it is.
+        in YAML; or such lines alone, with `#| file:`; or a POST body in JSON.
         """
         content = parse_cell(cell)
         parsed = self._parse(line, CELL, fields=True).over(content.options)
@@ -179,6 +181,8 @@ class LivyMagics(Magics):
         """
         parsed = self._parse(line, LOG, most=1)
         batch = self._batch(*parsed.rest)
+        if parsed.has("follow") and parsed.has("tail"):
+            raise UsageError("a log is either followed, --follow, or shown from its end, --tail N")
         if parsed.has("follow"):
             self._follow(batch, output=parsed.has("output"))
             return
@@ -208,8 +212,14 @@ class LivyMagics(Magics):
         """
         parsed = self._parse(line, ())
         for batch in [self._batch(word) for word in parsed.rest] or [self._batch()]:
+            before = render.status_line(batch.snapshot)
+            had_ended = batch.done
             batch.kill()
-            print(f"killed batch {render.label(batch.info)}")
+            print(
+                f"{before}; forgotten now"
+                if had_ended
+                else f"killed batch {render.label(batch.info)}"
+            )
 
     @no_var_expand
     @line_magic
@@ -229,7 +239,10 @@ class LivyMagics(Magics):
             "clean": lambda: f"freed {local.clean() / 1e6:.0f} MB",
         }
         if verb not in verbs:
-            raise UsageError(f"%livy_local does not know {verb!r}{fields.nearest(verb, verbs)}")
+            close = fields.nearest(verb, verbs) or f"; it knows {', '.join(verbs)}"
+            raise UsageError(f"%livy_local does not know {verb!r}{close}")
+        if parsed.has("ui") and verb != "start":
+            raise UsageError("--ui goes with %livy_local start")
         print(verbs[verb]())
 
     # -- what they share --------------------------------------------------------------------------
@@ -273,7 +286,7 @@ class LivyMagics(Magics):
     ) -> Batch | None:
         livy = self._server(parsed.get("profile"))
         request = BatchRequest(**values)
-        stage = parsed.get("stage") or "auto"
+        stage: StageMode = parsed.get("stage") or "auto"
         if parsed.has("dry-run"):
             plan = livy.plan(request, stage=stage, defaults=not literal)
             print(FORMS[parsed.get("dry-run")](livy, plan))
@@ -329,6 +342,8 @@ class LivyMagics(Magics):
         if not quiet:
             for batch in batches:
                 if batch.succeeded:
+                    if len(batches) > 1:
+                        print(f"── batch {render.label(batch.info)}")
                     _print_output(batch)
         if failures:
             raise failures[0]
@@ -339,7 +354,10 @@ class LivyMagics(Magics):
                 print(plain(text))
         except KeyboardInterrupt:
             raise WaitInterrupted(_still_running([batch])) from None
-        batch.wait()
+        try:
+            batch.wait()
+        except BatchFailed as failure:  # its lines have just been printed
+            raise BatchFailed(render.status_line(batch.snapshot), batch=batch) from failure
 
 
 @contextlib.contextmanager

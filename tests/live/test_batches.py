@@ -12,6 +12,7 @@ import pytest
 
 from livy_magic import (
     BatchFailed,
+    BatchGone,
     BatchRequest,
     Code,
     InvalidRequest,
@@ -21,6 +22,7 @@ from livy_magic import (
     NotSubmitted,
     StagingError,
     WaitTimeout,
+    local,
 )
 
 pytestmark = pytest.mark.livy
@@ -180,6 +182,21 @@ def test_await_and_on_done_report_the_end(livy):
     assert asyncio.run(main()) is batch
     assert called.wait(5)
     assert batch.output() == ["done"]
+
+
+def test_batches_of_a_private_server_that_was_stopped_are_gone_and_said_so(new_base, monkeypatch):
+    monkeypatch.setenv("LIVY_LOCAL_DIR", str(new_base("stopped")))
+    livy = Livy.connect("local")
+    batch = livy.submit(
+        BatchRequest(file=Code("import time\nprint('up', flush=True)\ntime.sleep(600)"))
+    )
+    assert next(batch.follow(output=True)) == "up"
+    local.stop()
+    with pytest.raises(BatchGone, match="no longer knows"):
+        batch.wait(60)
+    assert batch.output() == ["up"]
+    batch.kill()
+    livy.close()
 
 
 def test_a_relative_path_means_what_it_means_in_the_notebook(livy, folder):

@@ -369,7 +369,7 @@ def test_two_kernels_with_their_first_magic_at_once_use_one_server(
     assert server is not None
     for answer in answers:
         assert "starting a private one" in answer.printed
-        assert f" at {server.url} as " in answer.printed
+        assert f" at {server.url.removeprefix('http://')} as " in answer.printed
     processes = tree(server.pid)
     assert kernels[0].run("%livy_local stop").printed == "stopped\n"
     assert all(map(is_gone, processes))
@@ -399,10 +399,10 @@ def test_after_an_interrupt_of_the_first_magic_the_next_works_and_its_server_out
     answer = kernel.run("%livy_connect").printed
     server = local.find()
     assert server is not None
-    assert f" at {server.url} as " in answer
+    assert f" at {server.url.removeprefix('http://')} as " in answer
     if moment == "while Livy starts":
         assert server.started < interrupted, "it went on starting"
     kernel.die()
     answer = new_kernel(own_base).run("%livy_connect").printed
     assert answer.startswith("Livy 0.7.1-incubating")
-    assert f" at {server.url} as " in answer
+    assert f" at {server.url.removeprefix('http://')} as " in answer

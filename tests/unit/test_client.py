@@ -209,6 +209,29 @@ def test_a_redirect_is_not_followed_and_says_where_it_went(client, wire):
     assert "pw" not in str(caught.value)
 
 
+def test_a_json_server_that_lists_no_batches_is_not_livy(client, wire):
+    wire.get(f"{URL}/batches", json={"hello": 1})
+    with pytest.raises(NotLivy, match="no list of batches"):
+        client.page()
+
+
+def test_a_server_that_takes_too_long_is_asked_once_and_said_to_be_slow():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(Unreachable, match="no answer in time") as late:
+            LivyClient(url, timeout=(1, 0.2)).page()
+        assert late.value.sent
+        silent.settimeout(0)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):  # there was no second connection
+            silent.accept()
+
+
+def test_plain_http_behind_https_is_told_as_that(recorder):
+    with pytest.raises(Unreachable, match="is it http:// instead"):
+        LivyClient(recorder.url.replace("http:", "https:")).page()
+
+
 @pytest.mark.parametrize("body", ["not json", "[]", '{"half":', '"text"'])
 def test_an_answer_that_is_no_batch_is_not_livy(client, wire, body):
     wire.get(f"{URL}/batches/1", body=body)

@@ -10,12 +10,15 @@ from livy_magic import (
     BatchFailed,
     BatchGone,
     BatchRequest,
+    InvalidRequest,
     Livy,
     NotFound,
     NotSubmitted,
     SubmitUnknown,
+    export,
     livy,
 )
+from livy_magic.staging import Upload
 
 URL = "http://livy.test"
 REQUEST = BatchRequest(file="hdfs:///etl.py", name="nightly")
@@ -193,6 +196,19 @@ def test_the_profiles_defaults_fill_what_the_request_leaves_open(wire):
     assert "queue" not in server.plan(request, defaults=False).request.to_json()
 
 
+def test_a_name_from_the_profile_is_looked_up_like_ones_own(wire):
+    server = Livy(URL, defaults={"name": "nightly"})
+    wire.get(f"{URL}/batches/nightly", json=view(owner="bob", state="running"))
+    with pytest.raises(NotSubmitted, match="held by batch 7"):
+        server.submit(BatchRequest(file="hdfs:///a.py"))
+
+
+@pytest.mark.parametrize(("choice", "known"), [("if_exists", "fail"), ("stage", "auto")])
+def test_a_choice_that_does_not_exist_is_refused(server, choice, known):
+    with pytest.raises(InvalidRequest, match=f"{choice}: 'skip' is none of {known}"):
+        server.submit(REQUEST.replace(name=None), **{choice: "skip"})
+
+
 def test_an_unknown_batch_is_not_found(server, wire):
     wire.get(f"{URL}/batches/nightly", **NO_BATCH)
     with pytest.raises(NotFound):
@@ -236,3 +252,12 @@ def test_a_list_is_filtered_here_since_the_server_does_not(server, wire):
 
 def test_a_server_shows_no_credentials():
     assert "hunter2" not in repr(Livy("https://me:hunter2@host:8998"))
+
+
+def test_a_dry_run_says_what_would_be_staged_and_what_is_to_be_put_in(server):
+    upload = Upload(uri="hdfs:///tmp/x/a.py", target="hdfs:///tmp/x/a.py", source=b"x", size=1)
+    assert export.uploads([upload]) == "would be staged first: hdfs:///tmp/x/a.py (1 bytes)"
+    request = BatchRequest(file="hdfs:///a.py", conf={"spark.x": "-Dpassword=hunter2"})
+    shown = export.as_curl(server, server.plan(request))
+    assert "hunter2" not in shown
+    assert shown.endswith("\n# put in: credentials, and what is shown as ********")
