@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Sequence
 
 from .livy import Livy, Plan
-from .redact import mask_url
+from .redact import MASK, mask_url
 from .staging import Upload
 
 
@@ -18,7 +18,7 @@ def as_json(livy: Livy, plan: Plan) -> str:
 
 
 def as_curl(livy: Livy, plan: Plan) -> str:
-    """Return the POST as a curl command; how to authenticate is left to whoever runs it."""
+    """Return the POST as a curl command; what is secret is left to whoever runs it to put in."""
     body = json.dumps(plan.request.shown(), ensure_ascii=False)
     command = [
         "curl", "--fail-with-body", "--request", "POST",
@@ -27,7 +27,7 @@ def as_curl(livy: Livy, plan: Plan) -> str:
         "--data", body,
         mask_url(f"{livy.url}/batches"),
     ]  # fmt: skip
-    return shlex.join(command)
+    return f"{shlex.join(command)}\n# put in: credentials, and what is shown as {MASK}"
 
 
 FORMS: dict[str, Callable[[Livy, Plan], str]] = {"json": as_json, "curl": as_curl}
@@ -35,4 +35,6 @@ FORMS: dict[str, Callable[[Livy, Plan], str]] = {"json": as_json, "curl": as_cur
 
 def uploads(files: Sequence[Upload]) -> str:
     """Return what would be staged before, a line each."""
-    return "\n".join(f"staged first: {mask_url(file.uri)} ({file.size} bytes)" for file in files)
+    return "\n".join(
+        f"would be staged first: {mask_url(file.uri)} ({file.size} bytes)" for file in files
+    )

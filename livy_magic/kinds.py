@@ -13,10 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from .redact import mask_text
+
 # Livy reads JSON integers as a Scala Int; a larger one is a 500 and a zombie (protocol, part 1).
 LARGEST_INT = 2**31 - 1
 
 _SIZE = re.compile(r"[1-9][0-9]*[kmgt]", re.IGNORECASE)
+
+
+class EntryError(ValueError):
+    """One entry of a value is bad; the text names it, and so is a sentence without the value."""
 
 
 class Kind(ABC):
@@ -114,12 +120,20 @@ class Texts(Kind):
         """See Kind."""
         if isinstance(value, str) or not isinstance(value, Sequence):
             raise ValueError("is not a list")
-        return tuple(self.item(item) for item in value)
+        return tuple(self._entry(number, item) for number, item in enumerate(value, start=1))
+
+    def _entry(self, number: int, value: object) -> str:
+        if value is None:
+            raise EntryError(f"entry {number} is null")
+        try:
+            return self.item(value)
+        except ValueError as problem:
+            raise EntryError(f"entry {number} {problem}") from None
 
     def item(self, value: object) -> str:
         """Return one entry of the list, checked."""
         if not isinstance(value, str) or not value.strip():
-            raise ValueError("has an entry that is empty or not text")
+            raise ValueError("is empty or not text")
         return value
 
     def parse(self, text: str) -> tuple[str, ...]:
@@ -139,8 +153,8 @@ class Arguments(Texts):
 
     def item(self, value: object) -> str:
         """See Texts."""
-        if value is None or (isinstance(value, (Mapping, Sequence)) and not isinstance(value, str)):
-            raise ValueError("has an entry that is neither text nor a number")
+        if isinstance(value, (Mapping, Sequence)) and not isinstance(value, str):
+            raise ValueError("is neither text nor a number")
         return scalar_text(value)
 
     def parse(self, text: str) -> tuple[str, ...]:
@@ -161,9 +175,11 @@ class Conf(Kind):
         checked: dict[str, str] = {}
         for key, item in value.items():
             if not isinstance(key, str) or not key.strip() or "=" in key or key != key.strip():
-                raise ValueError(f"has a property name that spark-submit cannot read: {key!r}")
+                shown = mask_text(str(key))
+                raise EntryError(f"spark-submit cannot read the property name {shown!r}")
             if item is None or isinstance(item, (Mapping, list, tuple, set)):
-                raise ValueError(f"has no plain value for {key!r}")
+                what = "null" if item is None else "no plain value"
+                raise EntryError(f"{mask_text(key)} is {what}")
             checked[key] = scalar_text(item)
         return MappingProxyType(checked)
 

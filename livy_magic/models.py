@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from .errors import InvalidRequest, NotLivy
-from .kinds import Arguments, Conf, Count, Kind, Name, Size, Text, Texts
+from .kinds import Arguments, Conf, Count, EntryError, Kind, Name, Size, Text, Texts
 from .redact import is_secret, mask_body
 
 BatchId: TypeAlias = int | str  # Livy counts; other servers that speak the API use GUIDs
@@ -63,8 +63,6 @@ def _field(kind: Kind, *, json: str, flag: str | None, example: str, group: str,
     metadata = {
         "kind": kind, "json": json, "flag": flag, "example": example, "group": group, "help": help,
     }  # fmt: skip
-    if json == "file":  # the one that Livy requires
-        return dataclasses.field(metadata=metadata)
     return dataclasses.field(default=None, metadata=metadata)
 
 
@@ -225,11 +223,14 @@ def checked(field: dataclasses.Field[Any], value: object, *, text: bool = False)
 def _complaint(field: dataclasses.Field[Any], value: object, problem: ValueError) -> str:
     json_key, example = field.metadata["json"], field.metadata["example"]
     if value is None:
-        return f"{json_key}: is missing; for example {example}"
-    shown = mask_body({json_key: value})[json_key]
-    if isinstance(value, str) and "=" in value and is_secret(value.partition("=")[0]):
-        shown = value.partition("=")[0] + "=…"
-    return f"{json_key}: {_shorten(repr(shown))} {problem}; for example {example}"
+        missing = (
+            f"is missing; for example {example}" if json_key == "file" else "is null; leave it out"
+        )
+        return f"{json_key}: {missing}"
+    shown = ""
+    if not isinstance(problem, EntryError) and not is_secret(str(value)):
+        shown = _shorten(repr(mask_body({json_key: value})[json_key])) + " "
+    return f"{json_key}: {shown}{problem}; for example {example}"
 
 
 def _shorten(text: str, width: int = 80) -> str:

@@ -10,12 +10,23 @@ MASK = "********"
 # Spark's own spark.redaction.regex (3.5 and 4.x taken together), and the words that
 # other tools' arguments use for the same things.
 SECRET_NAME = re.compile(
-    r"secret|password|passwd|passphrase|token|access[._-]?key|account[._-]?key|api[._-]?key|credential",
+    r"secret|password|passwd|pwd|keypass|passphrase|token|bearer|credential"
+    r"|access[._-]?key|account[._-]?key|api[._-]?key|(?<![a-z0-9])sas(?![a-z0-9])",
     re.IGNORECASE,
 )
 
-SECRET_VALUE = re.compile(rf"((?:{SECRET_NAME.pattern})[^=:]*[=:]).+", re.IGNORECASE | re.DOTALL)
-USER_INFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+_NAME = rf"(?:{SECRET_NAME.pattern})[\w.-]{{0,80}}"  # without a bound: quadratic in a long word
+# An argument that is nothing but name and value: a password may hold any character.
+_SECRET_ARG = re.compile(rf"(\A(?:[\w.-]+=)?[\w.-]*?{_NAME}[=:]).+", re.IGNORECASE | re.DOTALL)
+# Name and value somewhere in a text; "://token-server:8443" is a host and its port.
+_SECRET_PART = re.compile(
+    rf"""(?P<host>://[\w.-]+:\d+\b)
+      | (?P<name>{_NAME}["']?\s*[=:]\s*|\bbearer\s+)(?:"(?:\\.|[^"\\])*"|'[^']*'|[^&;,\s]+)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_QUERY_PART = re.compile(rf"([?&;](?:sig|[\w.-]*?{_NAME})=)[^&;\s]+", re.IGNORECASE)
+_USER_INFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+_CONTAINER_SCHEMES = ("abfs://", "abfss://", "wasb://", "wasbs://")  # container@account
 
 # Everything that moves the cursor, rings a bell or turns the direction of writing around.
 _CONTROL = re.compile(
@@ -30,14 +41,24 @@ def is_secret(name: str) -> bool:
 
 
 def mask_url(text: str) -> str:
-    """Return ``text`` without the user name and password that URLs in it carry."""
-    return USER_INFO.sub(MASK, text)
+    """Return ``text`` without what URLs in it carry: user name and password, secrets in a query."""
+
+    def masked(user: re.Match[str]) -> str:
+        container = text.lower().endswith(_CONTAINER_SCHEMES, 0, user.start())
+        return user[0] if container and ":" not in user[0] else MASK
+
+    return _QUERY_PART.sub(rf"\1{MASK}", _USER_INFO.sub(masked, text))
+
+
+def mask_text(text: str) -> str:
+    """Mask what :func:`mask_url` does, and the values in ``password=X`` and ``password: X``."""
+    return _SECRET_PART.sub(lambda part: part["host"] or part["name"] + MASK, mask_url(text))
 
 
 def mask_conf(conf: Mapping[str, object]) -> dict[str, str]:
-    """Return ``conf`` with the values of secret properties masked, and of URLs their user info."""
+    """Return ``conf`` with the values of secret properties masked, and secrets in other values."""
     return {
-        key: MASK if is_secret(str(key)) else mask_url(str(value)) for key, value in conf.items()
+        key: MASK if is_secret(str(key)) else mask_text(str(value)) for key, value in conf.items()
     }
 
 
@@ -46,7 +67,7 @@ def mask_args(args: Sequence[object]) -> list[str]:
     masked: list[str] = []
     hide_next = False
     for arg in map(str, args):
-        masked.append(MASK if hide_next else mask_url(SECRET_VALUE.sub(rf"\1{MASK}", arg)))
+        masked.append(MASK if hide_next else mask_text(_SECRET_ARG.sub(rf"\1{MASK}", arg)))
         hide_next = not hide_next and arg.startswith("-") and "=" not in arg and is_secret(arg)
     return masked
 
@@ -60,7 +81,7 @@ def mask_body(body: Mapping[str, object]) -> dict[str, object]:
         elif isinstance(value, (list, tuple)):
             shown[key] = mask_args(value)
         elif isinstance(value, str):
-            shown[key] = MASK if is_secret(key) else mask_url(value)
+            shown[key] = MASK if is_secret(key) else mask_text(value)
         else:
             shown[key] = value
     return shown

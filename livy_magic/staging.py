@@ -41,6 +41,12 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 # What java.net.URI refuses; Livy answers it with 400 and leaves a zombie (protocol, part 1).
 _ILLEGAL_IN_URI = re.compile(r'[\s\x00-\x1f\x7f"<>\\^`{|}]|%(?![0-9A-Fa-f]{2})|#(?=[^#]*#)')
 
+# Which extra of ours brings the fsspec driver of a scheme.
+_EXTRAS = {
+    "hdfs": "hdfs", "s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs",
+    "abfs": "abfs", "abfss": "abfs", "az": "abfs",
+}  # fmt: skip
+
 _CONTENT_FOLDER = re.compile(r"[0-9a-f]{16}")
 
 # The fields whose values are paths; Spark gives those of the second group another name after a "#".
@@ -219,6 +225,9 @@ class Staging:
             raise
         except Exception as problem:  # each driver raises its own library's errors
             reason = mask_url(str(problem).partition("\n")[0]) or type(problem).__name__
+            extra = _EXTRAS.get(self.url.partition("://")[0])
+            if isinstance(problem, ImportError) and extra:
+                reason += f"\nRun: pip install 'livy-magic[{extra}]'"
             raise StagingError(f"cannot {doing} {mask_url(self.url)}: {reason}") from problem
 
 
@@ -284,6 +293,11 @@ class _Plan:
 
     def uri(self, name: str, value: str) -> str:
         """Return one value of a path field as Livy is to read it."""
+        if name == "file" and value.lower().endswith(".ipynb"):
+            raise InvalidRequest(
+                f"file: {mask_url(value)} is a notebook, not a program\n"
+                "make it one: jupyter nbconvert --to script"
+            )
         if _SCHEME.match(value):
             return _accepted(name, value, value)
         text, alias = _split_alias(value) if name in _WITH_ALIAS else (value, "")
@@ -309,6 +323,8 @@ class _Plan:
             raise InvalidRequest(f"{_json_key(name)}: {text} is a directory{advice}")
         if path.is_file():
             return path
+        if path.exists():
+            raise InvalidRequest(f"{_json_key(name)}: {text} is no regular file")
         if given.is_absolute() and not self.private and self.mode != "always":
             return None
         where = "" if given.is_absolute() else f" (looked in {self.folder})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ VARIABLES: Mapping[str, str | None] = {
     "LIVY_STAGING": "staging",
     "LIVY_STAGING_AS": "staging_as",
 }
+_HOST_AND_PORT = re.compile(r"[A-Za-z0-9.-]+:[0-9]+/?")
 _SPARKMAGIC_KINDS = {"None": "none", "Basic_Access": "basic", "Kerberos": "kerberos"}
 
 
@@ -204,6 +206,8 @@ class Files:
         return {**found, "profile": name}
 
     def _unknown(self, name: Found) -> str:
+        if _HOST_AND_PORT.fullmatch(name.value):
+            return f"{name.value!r} is no profile; as a URL: http://{name.value} ({name.origin})"
         if set(name.value) & set("@:/"):  # a URL, and who knows with what in it: do not repeat it
             return f"{name.origin}: it is no profile, and a URL starts with http:// or https://"
         known = f"there are {', '.join(self.profiles)}" if self.profiles else f"no {FILE} has any"

@@ -24,7 +24,7 @@ EXAMPLE = "https://livy.example.com:8998"
 
 _PASSWORD_IN_URL = re.compile(r"://[^/\s@]*:[^/\s]*@")
 _SECRET_HEADER = re.compile(r"(proxy-)?authorization|cookie", re.IGNORECASE)
-_SECRET_END = re.compile(r"(word|phrase|secret|token|key|credential)s?$", re.IGNORECASE)
+_SECRET_END = re.compile(r"(word|pwd|pass|phrase|secret|token|key|credential)s?$", re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
 
 Environ: TypeAlias = Mapping[str, str]
@@ -52,7 +52,9 @@ def _url(value: object, where: str, _: Environ) -> str:
         return LOCAL
     scheme, separator, rest = text.partition("://")
     if not separator or scheme.lower() not in ("http", "https"):
-        raise ConfigError(f"{where}: it starts with http:// or https://; for example {EXAMPLE}")
+        raise ConfigError(
+            f"{where}: it has to start with http:// or https://; for example {EXAMPLE}"
+        )
     if "@" in rest:
         raise ConfigError(
             f"{where}: there is an @ behind the host\n"

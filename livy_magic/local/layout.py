@@ -59,11 +59,30 @@ def private(folder: Path) -> Path:
         folder.mkdir(PRIVATE_FOLDER, exist_ok=True)
         folder.chmod(PRIVATE_FOLDER)
     except OSError as problem:
-        raise LocalServerError(
-            f"the private Livy cannot use the folder {folder}: {problem.strerror}\n"
-            "set LIVY_LOCAL_DIR to a folder that you may write to"
-        ) from problem
+        raise _unusable(folder, problem) from problem
     return folder
+
+
+def servers() -> Path:
+    """Return the folder of all servers, which need not exist yet.
+
+    Raises:
+        LocalServerError: It is no folder that we can enter.
+    """
+    folder = base() / "servers"
+    try:
+        with suppress(FileNotFoundError):
+            os.stat(f"{folder}/.")  # noqa: PTH116 - a Path drops the dot, which only one inside may ask for
+    except OSError as problem:
+        raise _unusable(folder, problem) from problem
+    return folder
+
+
+def _unusable(folder: Path, problem: OSError) -> LocalServerError:
+    return LocalServerError(
+        f"the private Livy cannot use the folder {folder}: {problem.strerror}\n"
+        "set LIVY_LOCAL_DIR to a folder that you may write to"
+    )
 
 
 def write_private(path: Path, text: str) -> None:
@@ -97,12 +116,12 @@ class ServerFolder:
         # The host, because a home folder may be shared by many and 127.0.0.1 is not.
         identity = f"{sys.prefix}\n{spark_version}\n{platform.node()}"
         digest = hashlib.sha256(identity.encode()).hexdigest()[:10]
-        return cls(base() / "servers" / f"spark-{spark_version}-{digest}")
+        return cls(servers() / f"spark-{spark_version}-{digest}")
 
     @classmethod
     def all(cls) -> list[ServerFolder]:
         """Return the folders of every environment."""
-        return [cls(lock.with_suffix("")) for lock in (base() / "servers").glob("*.lock")]
+        return [cls(lock.with_suffix("")) for lock in servers().glob("*.lock")]
 
     @property
     def jars(self) -> Path:

@@ -36,10 +36,13 @@ livy.file.local-dir-whitelist = /
 livy.cache-log.size = 20000
 """
 
-# The second logger repeats every line that a batch prints.
+# The second logger repeats every line that a batch prints; the others write its arguments and
+# properties, secrets included.
 _LIVY_LOG = """\
 log4j.rootLogger = INFO, console
 log4j.logger.org.apache.livy.utils.LineBufferedStream = WARN
+log4j.logger.org.apache.livy.utils.SparkProcessBuilder = WARN
+log4j.logger.org.apache.livy.server.batch = WARN
 log4j.appender.console = org.apache.log4j.ConsoleAppender
 log4j.appender.console.layout = org.apache.log4j.PatternLayout
 log4j.appender.console.layout.ConversionPattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n
@@ -58,6 +61,13 @@ appender.console.layout.charset = UTF-8
 appender.console.layout.alwaysWriteExceptions = false
 appender.console.layout.pattern = \
 %replace{{%d{{yy/MM/dd HH:mm:ss}} %p %c{{1}}: %m%n%ex}}{{(?m)^}}{{\\u{ord(SPARK_MARK):04x}}}
+"""
+
+# Spark's own way of starting a Python program, but without the pipe for its input, which Spark never
+# closes: a program that asks would wait for ever.
+_DRIVER_PYTHON = """\
+#!/bin/sh
+exec "$PYSPARK_PYTHON" "$@" </dev/null
 """
 
 # Spark's web page answers anybody on the machine, and its other ports ask for no secret by themselves.
@@ -94,11 +104,19 @@ def write(
         python=sys.executable,
         log4j2=(run / "log4j2.properties").as_uri(),
         scratch=str(run / "scratch"),
-        defaults={**_SPARK, "spark.ui.enabled": str(ui).lower()},
+        defaults={
+            **_SPARK,
+            "spark.ui.enabled": str(ui).lower(),
+            "spark.pyspark.driver.python": str(run / "driver-python"),
+        },
     )
     (run / "spark-submit.json").write_text(json.dumps(settings._asdict()), "utf-8")
     ours = [sys.executable, "-I", spark_submit.__file__, str(run / "spark-submit.json")]
-    program = run / "spark-home/bin/spark-submit"
     call = shlex.join([str(submit)] if submit else ours)
-    program.write_text(f'#!/bin/sh\nexec {call} "$@"\n', "utf-8")
-    program.chmod(0o700)
+    _write_program(run / "spark-home/bin/spark-submit", f'#!/bin/sh\nexec {call} "$@"\n')
+    _write_program(run / "driver-python", _DRIVER_PYTHON)
+
+
+def _write_program(path: Path, text: str) -> None:
+    path.write_text(text, "utf-8")
+    path.chmod(0o700)

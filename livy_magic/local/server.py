@@ -56,8 +56,17 @@ class LocalServer:
         """Return the Spark properties by which a batch runs as this kernel would run it.
 
         With this Python, and in this folder: the server is shared by kernels in many.
+
+        Raises:
+            LocalServerError: This folder was removed.
         """
-        return {"spark.pyspark.python": sys.executable, WORKING_DIRECTORY: os.getcwd()}  # noqa: PTH109 - text is wanted
+        try:
+            folder = os.getcwd()  # noqa: PTH109 - text is wanted
+        except FileNotFoundError as problem:
+            raise LocalServerError(
+                "the notebook's folder no longer exists; %cd to another"
+            ) from problem
+        return {"spark.pyspark.python": sys.executable, WORKING_DIRECTORY: folder}
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,16 @@ It runs as a script of its own, so it uses nothing but the standard library. It
 * answers ``--version`` at once, which Livy asks for when it starts, without a JVM;
 * goes to the submitting notebook's folder, so that a relative path means what it means there;
 * adds Spark properties of the private server, which the user's own override;
-* keeps the batch in a session of its own, and ends all of that session when the batch ends or Livy
-  asks for it. Livy's own way, SIGTERM for the one process that it knows, leaves PySpark's Python
-  driver behind (protocol, part 4).
+* keeps the batch in a session of its own and marks it, and ends all that belongs to it when the
+  batch ends or Livy asks for it. Livy's own way, SIGTERM for the one process that it knows, leaves
+  PySpark's Python driver behind (protocol, part 4);
+* passes on what the batch prints, as UTF-8 in any case: at the first byte that is not, Livy would
+  stop reading for good.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import shutil
@@ -19,13 +22,17 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 WORKING_DIRECTORY = "spark.livyMagic.workingDirectory"
+
+# The batch's scratch folder, in the environment of all that it starts.
+MARK = "LIVY_MAGIC_BATCH"
 
 _GRACE = 3.0  # seconds between SIGTERM and SIGKILL
 _QUICK_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
@@ -70,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
         sys.exit(f"livy_magic: cannot work in the notebook's folder {folder}: {problem.strerror}")
     scratch = tempfile.mkdtemp(dir=settings.scratch)
     try:
-        return run(command(settings, scratch, arguments), environment(settings))
+        return run(command(settings, scratch, arguments), environment(settings, scratch))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -100,7 +107,7 @@ def command(settings: Settings, scratch: str, arguments: Sequence[str]) -> list[
     return [str(program), "--properties-file", str(file), *arguments]
 
 
-def environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings, scratch: str) -> dict[str, str]:
     """Return the environment of Spark's own spark-submit."""
     return {
         **os.environ,
@@ -111,20 +118,55 @@ def environment(settings: Settings) -> dict[str, str]:
         "SPARK_LAUNCHER_OPTS": _QUICK_JVM,
         "JAVA_HOME": settings.java_home,
         "PYSPARK_PYTHON": settings.python,
+        MARK: scratch,
     }
 
 
 def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run the command in a session of its own, and leave nothing of that session behind."""
+    """Run the command in a session of its own, and leave nothing behind that it started."""
     signals = arriving_signals()
-    child = subprocess.Popen(command, env=environment, start_new_session=True)
+    child = subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,  # Livy's end stays open: a batch that asks would wait for ever
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    printing = threading.Thread(target=pass_on, args=(child.stdout,), daemon=True)
+    printing.start()
     while child.poll() is None and os.read(signals, 1)[0] == signal.SIGCHLD:
         pass
     code = child.returncode
-    end_session(child.pid)
+    end_batch(child.pid, environment[MARK])
+    printing.join(_GRACE)  # what got away, where marks cannot be read, may keep the pipe open
     if code is None:
         return 128 + signal.SIGTERM
+    if code not in (0, 1):  # 1 is Python's own after a traceback, which says more
+        print(f"livy_magic: the program {how_it_ended(code)}", flush=True)  # noqa: T201
     return code if code >= 0 else 128 - code
+
+
+def pass_on(output: BinaryIO) -> None:
+    """Write at once to our own output what arrives, as UTF-8 and in whole lines at the end."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    text = "\n"
+    # Closed when nobody listens any more, the pipe tells the batch so.
+    with suppress(BrokenPipeError), output, open(1, "wb", closefd=False) as ours:
+        while chunk := os.read(output.fileno(), 1 << 16):
+            text = decoder.decode(chunk)
+            ours.write(text.encode())
+            ours.flush()
+        rest = decoder.decode(b"", final=True)
+        if rest or not text.endswith("\n"):
+            ours.write(f"{rest}\n".encode())
+
+
+def how_it_ended(code: int) -> str:
+    """Return in words what a process's return code says."""
+    if code > 0:
+        return f"ended with exit code {code}"
+    return f"was killed by signal {-code} ({signal.Signals(-code).name})"
 
 
 def arriving_signals() -> int:
@@ -140,13 +182,13 @@ def arriving_signals() -> int:
     return reader
 
 
-def end_session(session: int) -> None:
-    """End every process of a session: by SIGTERM first, by SIGKILL what is left after a while."""
-    _send(signal.SIGTERM, members_of(session))
+def end_batch(session: int, mark: str) -> None:
+    """End every process of a batch: by SIGTERM first, by SIGKILL what is left after a while."""
+    _send(signal.SIGTERM, members_of(session, mark))
     asked = time.monotonic()
-    while (members := members_of(session)) and (waited := time.monotonic() - asked) < 2 * _GRACE:
+    while (left := members_of(session, mark)) and (waited := time.monotonic() - asked) < 2 * _GRACE:
         if waited > _GRACE:  # again and again: one that is not dead yet may start another
-            _send(signal.SIGKILL, members)
+            _send(signal.SIGKILL, left)
         time.sleep(0.05)
 
 
@@ -156,9 +198,21 @@ def _send(number: int, pids: Iterable[int]) -> None:
             os.kill(pid, number)
 
 
-def members_of(session: int) -> list[int]:
-    """Return the processes of a session; dead ones that nobody has taken note of do not count."""
-    return [pid for pid, its_session in _living() if its_session == session]
+def members_of(session: int, mark: str) -> list[int]:
+    """Return the processes of a session, and those that left it but carry the mark.
+
+    Dead ones that nobody has taken note of do not count.
+    """
+    return [pid for pid, its_own in _living() if its_own == session or _carries(pid, mark)]
+
+
+def _carries(pid: int, mark: str) -> bool:
+    """Say whether the process has the mark in its environment, as far as Linux shows it."""
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:  # somebody else's; ended meanwhile; no Linux
+        return False
+    return os.fsencode(f"{MARK}={mark}") in variables
 
 
 def _living() -> Iterator[tuple[int, int]]:

@@ -9,9 +9,10 @@ import json
 import keyword
 import re
 import shlex
+import tokenize
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ from ..redact import is_secret, mask_args, mask_url
 from .options import CELL, Option, split
 
 MARK = "#|"
+_NULLS = ("null", "Null", "NULL")
 MAGIC = "%%livy_batch"
 FIRST_LINE = 2  # line 1 of a notebook cell is the magic's
 
@@ -85,6 +87,7 @@ def parse_cell(cell: str) -> Cell:
     if rest and "file" in values:
         raise UsageError("the cell has code and `#| file:`; which of them is to run?")
     if rest:
+        _check_no_options("".join(below), FIRST_LINE + len(top))
         return Cell(values=values, options=options, code=cell)
     if "file" in values:
         return Cell(values=values, options=options)
@@ -92,6 +95,17 @@ def parse_cell(cell: str) -> Cell:
         "the cell has options but nothing to run" if values or options else "the cell is empty"
     )
     raise UsageError(f"{missing}: {CELL_FORMS}")
+
+
+def _check_no_options(code: str, first_line: int) -> None:
+    """Refuse options below code; within a text of several lines they are none."""
+    with suppress(tokenize.TokenError, SyntaxError):  # the batch will say so, in its traceback
+        for token in tokenize.generate_tokens(io.StringIO(code).readline):
+            if token.type == tokenize.COMMENT and token.line.startswith(MARK):
+                line = first_line + token.start[0] - 1
+                raise UsageError(
+                    f"line {line} of the cell: `{MARK} …` stands below code; options come first"
+                )
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -124,21 +138,52 @@ def _read_yaml(top: list[str]) -> dict[str, Any]:
                     )
             return super().construct_mapping(node, deep=deep)
 
+        def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+            plain = isinstance(node, yaml.ScalarNode) and node.style is None
+            if plain and node.value in _NULLS:
+                return None
+            return super().construct_object(node, deep=deep)
+
     # What is no option becomes a blank line, so that YAML's line numbers are the cell's.
     text = "\n".join(_option_text(line) for line in top)
     try:
         options = Loader(text).get_single_data()
     except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark
-        line = FIRST_LINE + (mark.line if mark else 0)
-        raise UsageError(f"cell options, line {line} of the cell: {problem.problem}") from None
+        raise UsageError(_yaml_complaint(problem, top)) from None
     except yaml.YAMLError as problem:
         raise UsageError(f"cell options: {str(problem).partition(chr(10))[0]}") from None
     if options is None:
         return {}
+    if isinstance(options, str):
+        raise UsageError(
+            _no_colon(top, next(n for n, line in enumerate(top) if _option_text(line)))
+        )
     if not isinstance(options, dict):
         raise UsageError(f"cell options are of the form `{MARK} name: value`")
     return options
+
+
+def _yaml_complaint(problem: Any, top: list[str]) -> str:
+    """Return what a ``yaml.MarkedYAMLError`` says, in words of the cell."""
+    text = str(problem.problem)
+    mark = problem.problem_mark
+    at = mark.line if mark else 0
+    if text == "could not find expected ':'" and problem.context_mark:
+        return _no_colon(top, problem.context_mark.line)  # the other mark is a line late
+    if "'\\t'" in text:
+        text = "a tab; YAML wants spaces"
+    elif text.startswith("mapping values"):
+        before = [n for n in range(at) if _option_text(top[n])]
+        if before and not re.search(r":|^\s*-", _option_text(top[before[-1]])):
+            return _no_colon(top, before[-1])  # YAML took it for the start of a longer text
+        text += "; quote a value that contains ': '"
+    return f"cell options, line {FIRST_LINE + at} of the cell: {text}"
+
+
+def _no_colon(top: list[str], index: int) -> str:
+    text = _option_text(top[index])
+    shown = "it" if is_secret(text) else f"`{text.strip()}`"
+    return f"cell options, line {FIRST_LINE + index} of the cell: {shown} has no colon"
 
 
 def _option_text(line: str) -> str:
@@ -149,7 +194,8 @@ def _sorted_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
     """Return field values by Python name, and the magic's own options by name."""
     values: dict[str, Any] = {}
     options: dict[str, Any] = {}
-    for key, value in given.items():
+    for given_key, value in given.items():
+        key = str(given_key)  # it may be null
         post = find(key)
         option = _OPTIONS.get(key.removeprefix("--").replace("_", "-"))
         if option is not None:
@@ -278,7 +324,7 @@ def _no_warnings() -> Iterator[None]:
 def _masked_line(line: str) -> str:
     line = re.sub(r"[\r\n\0]+", " ", line).strip()
     if is_secret(line):
-        line = shlex.join(mask_args(split(line)))
+        return shlex.join(mask_args(split(line)))
     return mask_url(line)
 
 

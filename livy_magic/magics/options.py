@@ -18,6 +18,7 @@ from IPython.core.error import UsageError
 from ..fields import BY_FLAG, nearest
 from ..kinds import Count, Kind, Text
 from ..models import checked
+from ..redact import mask_text
 from ..staging import STAGE_MODES
 
 
@@ -178,6 +179,28 @@ _FIELD_OPTIONS = {
     for flag, post in BY_FLAG.items()
 }
 
+# spark-submit's own options that no POST field stands for, and what to do instead.
+_OF_SPARK_SUBMIT = {
+    **{
+        flag: f"write --conf {key}=…"
+        for flag, key in {
+            "--packages": "spark.jars.packages",
+            "--repositories": "spark.jars.repositories",
+            "--exclude-packages": "spark.jars.excludes",
+            "--driver-java-options": "spark.driver.extraJavaOptions",
+            "--driver-class-path": "spark.driver.extraClassPath",
+            "--driver-library-path": "spark.driver.extraLibraryPath",
+            "--total-executor-cores": "spark.cores.max",
+        }.items()
+    },
+    **dict.fromkeys(("--master", "--deploy-mode"), "the server decides it; leave it out"),
+    **dict.fromkeys(("--verbose", "-v", "--supervise"), "leave it out"),
+    "--properties-file": "write its lines as --conf",
+    **dict.fromkeys(("--principal", "--keytab"), "the server logs in; see auth in the README"),
+    "--kill": "use %livy_kill",
+    "--status": "use %livy_wait or %livy_batches",
+}
+
 _PIECE = re.compile(
     r"""(?P<blank>\s+)
       | '(?P<single>[^']*)'
@@ -207,8 +230,8 @@ def split(line: str) -> list[str]:
     """
     if line.rstrip().endswith("\\"):
         raise UsageError(
-            "a backslash does not continue a %% line: the next line is code already; put options"
-            r" into the cell, `#| name: value`, and a word that does end in a backslash into '…\'"
+            r"the line ends in a backslash; quote a word that does end in one, '…\', and put options"
+            " that need more room than a %% line into its cell, `#| name: value`"
         )
     words: list[str] = []
     word: str | None = None
@@ -274,7 +297,8 @@ def parse(tokens: Iterable[str], options: Sequence[Option], *, fields: bool = Fa
 
     Without ``fields``, options may stand before and behind the other words. With it they end at the
     first word that is none (the FILE, or the first argument of a cell's application), and what
-    follows is not looked at. Either way they end at ``--``.
+    follows is not looked at, but for a ``--dry-run``: to overlook that would submit. Either way they
+    end at ``--``.
 
     Args:
         tokens: From :func:`split` and :func:`expand`.
@@ -301,6 +325,7 @@ def parse(tokens: Iterable[str], options: Sequence[Option], *, fields: bool = Fa
         if not word.startswith("-") or word == "-":
             parsed.rest.append(word)
             if fields:
+                _check_behind(words, "FILE" if PARAM not in options else "the first argument")
                 parsed.rest.extend(words)
                 break
             continue
@@ -319,9 +344,22 @@ def parse(tokens: Iterable[str], options: Sequence[Option], *, fields: bool = Fa
     return parsed
 
 
+def _check_behind(words: Iterable[str], first: str) -> None:
+    if any(word.partition("=")[0] == "--dry-run" for word in words):
+        raise UsageError(
+            f"--dry-run stands behind {first}, so the program would get it; options come before"
+            f" {first}. To pass it on, write -- before {first}"
+        )
+
+
 def _unknown(flag: str, known: Iterable[str], *, fields: bool) -> str:
     if flag in {"-h", "--help"}:
         return "a magic's name and a question mark show its help: %livy_submit?"
+    if fields and flag in _OF_SPARK_SUBMIT:
+        return f"unknown option {flag}; {_OF_SPARK_SUBMIT[flag]}"
+    if fields and flag == PARAM.flag:
+        return "--param is for %%livy_batch: a file has no cell to put it in"
+    flag = mask_text(flag)
     close = nearest(flag, known)
     behind = "; the application's own arguments come last, behind --" if fields else ""
     return f"unknown option {flag}{close or behind}"

@@ -93,7 +93,7 @@ def test_a_dry_run_shows_the_body_masked_and_sends_nothing(shell, cell, line, ca
     assert out.startswith("curl ")
     assert "hunter2" not in out
     assert '"name": "dry"' in out
-    assert "staged first: " in out
+    assert "would be staged first: " in out
     assert len(line("livy_batches")) == before
 
 

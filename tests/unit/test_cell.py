@@ -146,16 +146,24 @@ def test_one_json_object_is_a_post_body():
         ("#| ttl: 1h\nx = 1", "unknown cell option ttl"),
         ("#| name: [\nx = 1", "cell options, line 2 of the cell: expected the node content, but found '<stream end>'"),
         ("\n#| name: x\n\n#| conf: a: b\nx = 1",
-         "cell options, line 5 of the cell: mapping values are not allowed here"),
+         "cell options, line 5 of the cell: mapping values are not allowed here; quote a value that contains ': '"),
         ("#| name: x\n#|\tqueue: y\nx = 1",
-         "cell options, line 3 of the cell: found character '\\t' that cannot start any token"),
+         "cell options, line 3 of the cell: a tab; YAML wants spaces"),
         ("#| name: x\n\n#| name: y\nx = 1", "cell options, line 4 of the cell: name is given twice"),
         ("#| conf:\n#|   a: 1\n#|   a: 2\nx = 1", "cell options, line 4 of the cell: a is given twice"),
         ("#| [a]: b\nx = 1", "cell options, line 2 of the cell: found unhashable key"),
         ("#| name: \x07\nx = 1",
          "cell options: unacceptable character #x0007: special characters are not allowed"),
         ("#| if-exists: fail\n#| if_exists: fail\nx = 1", "cell option if-exists is given twice"),
-        ("#| wait\nx = 1", "cell options are of the form `#| name: value`"),
+        ("#| wait\nx = 1", "cell options, line 2 of the cell: `wait` has no colon"),
+        ("#| name: x\n#| executorMemory 1g\n#| queue: y\nx = 1",
+         "cell options, line 3 of the cell: `executorMemory 1g` has no colon"),
+        ("#| executorMemory 1g\n#| queue: y\nx = 1",
+         "cell options, line 2 of the cell: `executorMemory 1g` has no colon"),
+        ("#| conf:\n#|   a 1\n#|   b: 2\nx = 1", "cell options, line 3 of the cell: `a 1` has no colon"),
+        ("#| password hunter2\nx = 1", "cell options, line 2 of the cell: it has no colon"),
+        ("x = 1\n\n#| name: x\n",
+         "line 4 of the cell: `#| …` stands below code; options come first"),
         ("#| - wait\nx = 1", "cell options are of the form `#| name: value`"),
         ("#| wait:\nx = 1", "cell option wait is either true or false, not ''"),
         ("#| wait: 2\nx = 1", "cell option wait is either true or false, not '2'"),
@@ -187,7 +195,7 @@ def test_a_slip_in_the_cell_is_explained_in_one_line(cell, message):
         ("#| queue:\nx = 1", "queue: '' is empty; for example etl"),
         ("#| pyFiles: a.py\n#| py-files: b.py\nx = 1", "cell option pyFiles is given twice"),
         ("{}", "file: is missing; for example hdfs:///jobs/etl.py"),
-        ('{"file": "x", "className": null}', "className: is missing; for example org.example.Main"),
+        ('{"file": "x", "className": null}', "className: is null; leave it out"),
         ('{"file": "x", "driverCores": "2"}', "driverCores: '2' is not a whole number; for example 2"),
         ('{"file": "x", "driverCores": 2.0}', "driverCores: '2.0' is not a whole number; for example 2"),
         ('{"file": "x", "jars": "a.jar"}', "jars: 'a.jar' is not a list; for example udfs.jar"),
@@ -302,7 +310,7 @@ def test_no_line_break_gets_into_line_one():
         ("--conf=spark.x.password=hunter2", "'--conf=spark.x.password=********'"),
         ("-- --token hunter2 x", "-- --token '********' x"),
         ("-- '--api-key=hunter2' x", "-- '--api-key=********' x"),
-        ("""-- '{"password": "hunter2"}'""", """-- '{"password":********'"""),
+        ("""-- '{"password": "hunter2"}'""", """-- '{"password": ********}'"""),
         ("-- s3://alice:hunter2@host/x", "-- s3://********@host/x"),
         ("--conf spark.x.password={password}", "--conf 'spark.x.password=********'"),
     ],
@@ -457,3 +465,26 @@ def test_every_form_of_a_cell_agrees():
 @pytest.mark.parametrize("key", ["pyFiles", "py-files", "--py-files", "py_files"])
 def test_a_field_has_every_spelling_in_a_cell(key):
     assert parse_cell(f"#| {key}: a.py\nx = 1").values == {"py_files": ("a.py",)}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("#| args: [a, null]", "args: entry 2 is null; for example 2026-01-01"),
+        ("#| conf: {spark.b: null}", "conf: spark.b is null; for example"),
+        ("#| name: null", "name: is null; leave it out"),
+    ],
+)
+def test_a_null_among_cell_options_is_refused_as_in_a_body(options, message):
+    with pytest.raises(InvalidRequest) as error:
+        parse_cell(f"{options}\nx = 1")
+    assert str(error.value).startswith(message)
+
+
+def test_a_quoted_null_is_text():
+    assert parse_cell('#| args: [a, "null"]\nx = 1').values["args"] == ("a", "null")
+
+
+def test_what_looks_like_an_option_within_a_text_of_several_lines_is_left_alone():
+    cell = 'x = """\n#| name: y\n"""\n'
+    assert parse_cell(cell) == Cell(code=cell)

@@ -592,7 +592,7 @@ def test_a_url_is_brought_into_the_form_that_requests_start_from(settle, url, us
     assert settle(url).url == used
 
 
-EXAMPLE = "it starts with http:// or https://; for example https://livy.example.com:8998"
+EXAMPLE = "it has to start with http:// or https://; for example https://livy.example.com:8998"
 
 
 @pytest.mark.parametrize(
@@ -624,8 +624,15 @@ def test_a_target_that_is_a_url_without_its_scheme_is_told_so(settle):
     with pytest.raises(ConfigError) as caught:
         settle("livy.test:8998", TWO)
     assert str(caught.value) == (
-        "named explicitly: it is no profile, and a URL starts with http:// or https://"
+        "'livy.test:8998' is no profile; as a URL: http://livy.test:8998 (named explicitly)"
     )
+
+
+@pytest.mark.parametrize("target", [f"me:{SECRET}@livy.test:8998", f"livy.test:8998/?x={SECRET}"])
+def test_a_target_that_may_hold_a_password_is_not_repeated(settle, target):
+    with pytest.raises(ConfigError) as caught:
+        settle(target, TWO)
+    assert SECRET not in str(caught.value)
 
 
 def test_a_user_in_a_target_is_asked_for_the_password(settle):

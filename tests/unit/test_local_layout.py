@@ -6,15 +6,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from requests.auth import HTTPBasicAuth
 
+from livy_magic import local
 from livy_magic.errors import LocalServerError
 from livy_magic.local import layout, run_folder
 from livy_magic.local.java import Java, Spark
 from livy_magic.local.layout import FileLock, ServerFolder
 from livy_magic.local.progress import Patient
+from livy_magic.local.server import LocalServer
 from livy_magic.local.supervisor import IDLE, idle_time
 
 
@@ -46,6 +50,34 @@ def test_each_spark_has_a_server_of_its_own_and_all_share_the_jars(base: Path) -
     assert first == ServerFolder.of("3.5.9")
     assert first != second
     assert first.jars == second.jars == base / "jars"
+
+
+@pytest.mark.parametrize("use", [local.find, local.stop, local.status, local.logs, local.start])
+@pytest.mark.parametrize("kind", ["a file", "below a file", "a circle of links"])
+def test_a_base_that_is_no_usable_folder_is_said_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: Callable[[], object], kind: str
+) -> None:
+    spark = Spark(tmp_path, "3.5.9", "2.12.18")
+    monkeypatch.setattr("livy_magic.local.server.find_spark", lambda: spark)
+    monkeypatch.setattr("livy_magic.local.server.require_spark", lambda: spark)
+    (tmp_path / "file").touch()
+    (tmp_path / "circle").symlink_to("circle")
+    base = {"a file": "file", "below a file": "file/x", "a circle of links": "circle"}[kind]
+    monkeypatch.setenv("LIVY_LOCAL_DIR", str(tmp_path / base))
+    with pytest.raises(LocalServerError, match=r"cannot use the folder .*\nset LIVY_LOCAL_DIR"):
+        use()
+
+
+def test_a_notebooks_folder_that_is_gone_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = LocalServer("", "", "", "", pid=0, started=0, ui=False, auth=HTTPBasicAuth("", ""))
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    with pytest.raises(LocalServerError, match="folder no longer exists; %cd to another"):
+        server.submission_conf()
 
 
 def test_a_folder_is_known_by_its_lock(base: Path) -> None:

@@ -42,9 +42,10 @@ def submit(tmp_path: Path) -> Submit:
         (tmp_path / "settings").write_text(json.dumps(settings._asdict()))
         return subprocess.Popen(
             [sys.executable, "-I", spark_submit.__file__, str(tmp_path / "settings"), *arguments],
+            stdin=subprocess.PIPE,  # nothing ever comes, as from Livy
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",  # which is strict, as Livy is
         )
 
     return start
@@ -93,12 +94,62 @@ def test_a_folder_that_is_gone_is_said_in_the_log(submit: Submit) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", 128 + signal.SIGKILL)]
+    ("script", "code", "said"),
+    [
+        ("echo out", 0, "out\n"),
+        ("echo out; exit 7", 7, "out\nlivy_magic: the program ended with exit code 7\n"),
+        ("printf out; exit 7", 7, "out\nlivy_magic: the program ended with exit code 7\n"),
+        ("kill -9 $$", 137, "livy_magic: the program was killed by signal 9 (SIGKILL)\n"),
+    ],
 )
-def test_the_exit_code_passes_through(submit: Submit, script: str, code: int) -> None:
+def test_the_exit_code_passes_through_and_a_bad_end_is_said(
+    submit: Submit, script: str, code: int, said: str
+) -> None:
     with submit(script) as process:
-        process.communicate()
+        assert process.stdout
+        assert process.stdout.read() == said
     assert process.returncode == code
+
+
+@pytest.mark.parametrize(
+    ("script", "seen"),
+    [
+        (r"printf 'caf\351\n'; echo more", "caf\ufffd\nmore\n"),
+        (r"printf '\346\274'; sleep 0.3; printf '\242\n'", "漢\n"),
+        (r"printf 'cut\n\346\274'", "cut\n\ufffd\n"),
+        ("echo one; echo two >&2; echo three", "one\ntwo\nthree\n"),
+    ],
+    ids=["no UTF-8", "a character in two pieces", "half a character last", "both streams"],
+)
+def test_what_a_batch_prints_arrives_as_utf8_in_its_order(
+    submit: Submit, script: str, seen: str
+) -> None:
+    with submit(script) as process:
+        assert process.stdout
+        assert process.stdout.read() == seen
+
+
+def test_more_output_than_a_pipe_holds_arrives_whole(submit: Submit) -> None:
+    with submit(
+        "i=0; while [ $i -lt 5000 ]; do echo $i and more of it; i=$((i+1)); done"
+    ) as process:
+        assert process.stdout
+        assert process.stdout.read() == "".join(f"{n} and more of it\n" for n in range(5000))
+
+
+def test_what_is_printed_arrives_while_the_batch_runs_even_without_a_line_end(
+    submit: Submit,
+) -> None:
+    with submit("printf 50%%; sleep 300") as process:
+        assert process.stdout
+        assert process.stdout.read(3) == "50%"
+        process.terminate()
+
+
+def test_a_batch_that_asks_for_input_gets_none(submit: Submit) -> None:
+    with submit("read answer || echo nothing to read") as process:
+        assert process.stdout
+        assert process.stdout.read() == "nothing to read\n"
 
 
 def is_gone(pid: int) -> bool:
@@ -124,7 +175,7 @@ def test_sigterm_ends_all_of_a_batch_that_ignores_it(submit: Submit) -> None:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
         session = psutil.Process(process.pid).children()[0].pid
-        members = spark_submit.members_of(session)
+        members = spark_submit.members_of(session, mark="none")
         assert len(members) == 3
         process.terminate()
         assert process.wait(10) == 128 + signal.SIGTERM
@@ -148,3 +199,37 @@ def test_what_a_finished_batch_left_running_ends_with_it(submit: Submit) -> None
     assert process.returncode == 0
     assert time.monotonic() - began < 10
     assert is_gone(left)
+
+
+LEAVING = f"""
+{sys.executable} -c 'import subprocess, sys
+left = subprocess.Popen(["sleep", "300"], start_new_session=True)
+print(left.pid, flush=True)'
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows another's environment")
+@pytest.mark.parametrize("last", ["exit 0", "sleep 300"], ids=["at its end", "when killed"])
+def test_what_left_the_batchs_session_ends_with_it(submit: Submit, last: str) -> None:
+    with submit(LEAVING + last) as process:
+        assert process.stdout
+        left = int(process.stdout.readline())
+        if last != "exit 0":
+            process.terminate()
+        process.wait(10)
+        assert process.stdout.read() == ""
+    assert is_gone(left)
+
+
+def test_a_process_that_got_away_with_the_output_does_not_keep_the_batch_from_ending(
+    submit: Submit,
+) -> None:
+    away = f"env -u {spark_submit.MARK} setsid sleep 300"
+    with submit(f"{away} & echo $!; sleep 0.5; exit 3") as process:
+        assert process.stdout
+        left = psutil.Process(int(process.stdout.readline()))
+        try:
+            assert process.wait(10) == 3
+            assert process.stdout.readline().endswith("exit code 3\n")
+        finally:
+            left.kill()

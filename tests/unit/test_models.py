@@ -73,12 +73,12 @@ def test_extra_members_for_other_servers_are_sent_as_they_are():
         ({"executor_cores": 0}, "is not between 1 and"),
         ({"num_executors": LARGEST_INT + 1}, "is not between 0 and"),
         ({"jars": "a.jar"}, "jars: 'a.jar' is not a list"),
-        ({"jars": [""]}, "empty or not text"),
-        ({"args": [None]}, "neither text nor a number"),
-        ({"args": [["nested"]]}, "neither text nor a number"),
+        ({"jars": ["a.jar", ""]}, "jars: entry 2 is empty or not text; for example"),
+        ({"args": ["a", None]}, "args: entry 2 is null; for example 2026-01-01"),
+        ({"args": [["nested"]]}, "args: entry 1 is neither text nor a number"),
         ({"conf": ["spark.a=b"]}, "is not a mapping"),
-        ({"conf": {"spark.a": None}}, "has no plain value for 'spark.a'"),
-        ({"conf": {"spark.a": {"b": 1}}}, "has no plain value for 'spark.a'"),
+        ({"conf": {"spark.a": None}}, "conf: spark.a is null; for example"),
+        ({"conf": {"spark.a": {"b": 1}}}, "conf: spark.a is no plain value; for example"),
         ({"conf": {"": "b"}}, "property name"),
         ({"extra": {"jars": []}}, "jars is a field of its own"),
     ],
@@ -111,6 +111,81 @@ def test_a_bad_value_of_a_secret_property_is_not_repeated_in_the_message():
     with pytest.raises(InvalidRequest) as caught:
         BatchRequest(file="/a.py", conf={"spark.my.password": ["hunter2"]})
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jdbc:pg://h/db?user=a&password=hunter2",
+        "jdbc:sqlserver://h:1433;user=a;pwd=hunter2;x=1",
+        "-Dx=1 -Dpassword=hunter2 -Dy=2",
+        "-Djavax.net.ssl.keypass:hunter2",
+        "Authorization: Bearer hunter2",
+        "sas=hunter2",
+        "abfs://c@a/x?sv=1&sig=hunter2",
+        "abfs://me:hunter2@a/x",
+        '{"user": "a", "password": "x\\" hunter2, y"}',
+    ],
+)
+def test_a_secret_inside_a_value_is_not_shown(text):
+    request = BatchRequest(file="/a.py", args=["x", text], conf={"spark.x": text})
+    assert "hunter2" not in repr(request)
+    assert "hunter2" not in repr(BatchRequest(file=text))
+
+
+def test_a_password_with_separators_in_it_is_masked_to_the_end_of_the_argument():
+    assert "ter2" not in repr(BatchRequest(file="/a.py", args=["--password=hun,ter2 &ter2"]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "abfs://container@account.dfs.core.windows.net/x",
+        "wasbs://container@account/x",
+        "https://token-server:8443/x?y=1",
+        "Sassari=1",
+        "-Dx=1 -Dy=2",
+    ],
+)
+def test_what_is_no_secret_is_shown_as_it_is(text):
+    assert BatchRequest(file="/a.py", args=[text], conf={"x": text}).shown() == {
+        "file": "/a.py",
+        "args": [text],
+        "conf": {"x": text},
+    }
+
+
+def test_only_the_secret_part_of_a_value_is_masked():
+    text = "jdbc:pg://h/db?user=a&password=hunter2&ssl=true"
+    masked = "jdbc:pg://h/db?user=a&password=********&ssl=true"
+    assert BatchRequest(file="/a.py", conf={"x": text}).shown()["conf"] == {"x": masked}
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("conf", "spark.x.password:hunter2"),
+        ("conf", "password hunter2"),
+        ("driverMemory", "password=hunter2"),
+        ("numExecutors", "token:hunter2"),
+    ],
+)
+def test_a_bad_text_that_speaks_of_a_secret_is_not_repeated_in_the_message(field, text):
+    with pytest.raises(InvalidRequest) as caught:
+        fields.read({field: text}, where="option", text=True)
+    assert "hunter2" not in str(caught.value)
+    assert str(caught.value).startswith(f"{field}: is n")
+
+
+def test_a_bad_property_name_that_holds_a_secret_is_not_repeated_in_the_message():
+    with pytest.raises(InvalidRequest) as caught:
+        BatchRequest(file="/a.py", conf={"spark.x.password=hunter2": "y"})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_request_without_a_file_is_refused_like_any_bad_value():
+    with pytest.raises(InvalidRequest, match="file: is missing; for example hdfs:"):
+        BatchRequest()
 
 
 def test_code_is_not_sendable_before_it_is_staged():

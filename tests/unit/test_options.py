@@ -70,8 +70,8 @@ def test_a_line_cannot_be_continued(line):
     with pytest.raises(UsageError) as error:
         split(line)
     assert str(error.value) == (
-        "a backslash does not continue a %% line: the next line is code already; put options into "
-        r"the cell, `#| name: value`, and a word that does end in a backslash into '…\'"
+        r"the line ends in a backslash; quote a word that does end in one, '…\', and put options"
+        " that need more room than a %% line into its cell, `#| name: value`"
     )
 
 
@@ -398,3 +398,44 @@ def test_values_may_follow_their_options_unless_they_look_like_options(request):
 def test_who_looks_for_help_is_told_where_it_is(flag):
     with pytest.raises(UsageError, match=r"%livy_submit\?"):
         parse([flag], SUBMIT, fields=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("--packages a:b:1", "unknown option --packages; write --conf spark.jars.packages=…"),
+        (
+            "--driver-class-path=x",
+            "--driver-class-path; write --conf spark.driver.extraClassPath=…",
+        ),
+        ("--master yarn", "unknown option --master; the server decides it; leave it out"),
+        ("--verbose", "unknown option --verbose; leave it out"),
+        ("--properties-file x", "unknown option --properties-file; write its lines as --conf"),
+        ("--keytab x", "unknown option --keytab; the server logs in; see auth in the README"),
+        ("--kill 3", "unknown option --kill; use %livy_kill"),
+        ("--param x=1", "--param is for %%livy_batch: a file has no cell to put it in"),
+    ],
+)
+def test_what_spark_submit_takes_and_a_batch_does_not_is_answered_with_the_way(line, message):
+    with pytest.raises(UsageError) as error:
+        parse(split(f"{line} etl.py"), SUBMIT, fields=True)
+    assert str(error.value).endswith(message)
+
+
+def test_an_unknown_option_is_named_without_the_secret_that_hangs_on_it():
+    with pytest.raises(UsageError) as error:
+        parse(["--password:hunter2"], SUBMIT, fields=True)
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("word", ["--dry-run", "--dry-run=curl"])
+def test_a_dry_run_behind_the_file_is_refused_rather_than_submitted(word):
+    with pytest.raises(UsageError) as error:
+        parse(["etl.py", "x", word], SUBMIT, fields=True)
+    assert str(error.value) == (
+        "--dry-run stands behind FILE, so the program would get it; options come before FILE."
+        " To pass it on, write -- before FILE"
+    )
+    with pytest.raises(UsageError, match="behind the first argument"):
+        parse(["x", word], CELL, fields=True)
+    assert parse(["--", "etl.py", word], SUBMIT, fields=True).rest == ["etl.py", word]

@@ -305,6 +305,20 @@ def test_a_missing_driver_is_named(monkeypatch):
     assert str(error.value) == "cannot write to s3like://bucket/: Install s3fs to access S3"
 
 
+def test_a_missing_driver_comes_with_an_extra_of_ours(monkeypatch):
+    from fsspec.registry import known_implementations
+
+    missing = {"class": "no_such_driver.FileSystem", "err": "Install gcsfs to access it"}
+    monkeypatch.setitem(known_implementations, "gs", missing)
+    staging = Staging("gs://bucket", user="alice")
+    with pytest.raises(StagingError) as error:
+        staging.send(staging.place(b"x", "a.py"))
+    assert str(error.value) == (
+        "cannot write to gs://bucket/: Install gcsfs to access it\n"
+        "Run: pip install 'livy-magic[gcs]'"
+    )
+
+
 # -- removing
 
 
@@ -440,6 +454,10 @@ def test_an_absolute_path_that_is_not_here_is_left_to_a_remote_livy(folder, memo
         ({"archives": ["x.zip#x"]}, "archives: no such file: x.zip (looked in FOLDER)"),
         ({"file": r"C:\jobs\etl.py"}, r"file: no such file: C:\jobs\etl.py (looked in FOLDER)"),
         ({"file": "package"}, "file: package is a directory"),
+        (
+            {"file": "hdfs:///jobs/etl.ipynb"},
+            "file: hdfs:///jobs/etl.ipynb is a notebook, not a program\nmake it one: jupyter nbconvert --to script",
+        ),
         ({"py_files": ["package"]}, "pyFiles: package is a directory; pass .py files or a zip"),
         ({"jars": ["libs/*.jar"]}, "jars: no such file: libs/*.jar (looked in FOLDER)"),
         (
@@ -534,3 +552,9 @@ def test_the_rest_of_a_request_is_untouched(folder, memory):
     request = BatchRequest(file="etl.py", name="n", conf={"a": "b"}, driver_cores=2, extra={"t": 1})
     resolved, _ = plan(request, folder, memory)
     assert resolved.replace(file="etl.py") == request
+
+
+def test_a_pipe_is_refused_rather_than_read(folder, memory):
+    os.mkfifo(folder / "pipe.py")
+    with pytest.raises(InvalidRequest, match=r"file: pipe\.py is no regular file"):
+        plan(BatchRequest(file="pipe.py"), folder, memory)
