@@ -29,7 +29,6 @@ class Kind(ABC):
     """How the values of one POST field are checked and read."""
 
     metavar: str
-    repeatable = False
 
     @abstractmethod
     def check(self, value: object) -> object:
@@ -114,7 +113,6 @@ class Texts(Kind):
     """A list of paths or URIs; in text, separated by commas as spark-submit has it."""
 
     metavar = "A,B,…"
-    repeatable = True
 
     def check(self, value: object) -> tuple[str, ...]:
         """See Kind."""
@@ -166,7 +164,6 @@ class Conf(Kind):
     """Spark properties; in text, ``key=value``."""
 
     metavar = "KEY=VALUE"
-    repeatable = True
 
     def check(self, value: object) -> Mapping[str, str]:
         """See Kind."""

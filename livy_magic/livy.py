@@ -134,7 +134,9 @@ class Livy:
         settings = config.load(target, overrides=overrides or {})
         if settings.url is None:
             if local.find() is None and settings.origins["url"] == "default":
-                report("No Livy server is configured: starting a private one on this machine.")
+                known = ", ".join(config.profiles())
+                aside = f" (of the profiles {known}, none is the default)" if known else ""
+                report(f"No Livy server is configured{aside}: starting a private one.")
             server = local.start(report=report)
             livy = cls(
                 server.url,
