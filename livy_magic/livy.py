@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import fnmatch
 import getpass
 import logging
-import os
-import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 from weakref import WeakValueDictionary
 
@@ -36,6 +33,7 @@ from .errors import (
     Unreachable,
 )
 from .models import POST_FIELDS, BatchId, BatchInfo, BatchRequest, is_final
+from .names import another, unique
 from .redact import mask_url
 from .staging import Staging, Upload, resolve
 from .watcher import Watcher
@@ -276,7 +274,7 @@ class Livy:
         """Return the request under a name, with URIs for paths and code, and what to send for them."""
         _check_choice("stage", stage, get_args(StageMode))
         if request.name is None:
-            request = request.replace(name=unique_name(request))
+            request = request.replace(name=unique(request.file))
         complete, uploads = resolve(
             request,
             self.staging,
@@ -357,11 +355,12 @@ class Livy:
         self, request: BatchRequest, holder: BatchInfo, if_exists: IfExists
     ) -> BatchRequest:
         """Return the request under a name that nobody holds, as ``if_exists`` wants it."""
+        assert request.name is not None
         if if_exists == "replace" and self._is_mine(holder) and is_final(holder.state):
             self.client.delete(holder.id)
             return request
         if if_exists in {"rename", "attach"}:
-            return request.replace(name=f"{request.name}-{_random(4)}")
+            return request.replace(name=another(request.name))
         why = ""
         if if_exists == "replace":
             why = "; only a finished batch of one's own is replaced"
@@ -443,18 +442,3 @@ def _tidy(staging: Staging) -> None:
         staging.remove_old()
     except LivyError:
         _log.warning("old staged files could not be removed", exc_info=True)
-
-
-def unique_name(request: BatchRequest) -> str:
-    """Return a batch name that nobody has: the stem of the file or notebook, and 50 random bits."""
-    stem = PurePath(request.file).stem if isinstance(request.file, str) else notebook_stem()
-    return f"{stem or 'notebook'}-{_random(10)}"
-
-
-def notebook_stem() -> str:
-    """Return the stem of the running notebook's file, as far as Jupyter tells; or ``notebook``."""
-    return PurePath(os.environ.get("JPY_SESSION_NAME", "")).stem or "notebook"
-
-
-def _random(characters: int) -> str:
-    return base64.b32encode(secrets.token_bytes(8)).decode().lower()[:characters]
