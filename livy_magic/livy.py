@@ -256,7 +256,7 @@ class Livy:
             InvalidRequest: A local file does not exist.
             StagingError: There is something to stage, and no place configured.
         """
-        return self._staged(self._complete(request, defaults=defaults), stage)
+        return self._planned(self._complete(request, defaults=defaults), stage)
 
     def _complete(self, request: BatchRequest, *, defaults: bool) -> BatchRequest:
         """Return the request with what the private server and the profile add to it."""
@@ -270,7 +270,7 @@ class Livy:
         )
         return BatchRequest(**fields.merged(*layers), extra=request.extra)
 
-    def _staged(self, request: BatchRequest, stage: StageMode) -> Plan:
+    def _planned(self, request: BatchRequest, stage: StageMode) -> Plan:
         """Return the request under a name, with URIs for paths and code, and what to send for them."""
         _check_choice("stage", stage, get_args(StageMode))
         if request.name is None:
@@ -320,7 +320,7 @@ class Livy:
                 request = self._free_name(request, holder, if_exists)
                 if if_exists == "attach" and report:
                     report(f"batch {label(holder)} runs something else: this is {request.name!r}")
-        plan = self._staged(request, stage)
+        plan = self._planned(request, stage)
         self._stage(plan.uploads, report)
         submitted = time.time()
         info = self._post(plan.request)
