@@ -150,11 +150,13 @@ class Batch:
                 f"it was {self.state} when last seen",
                 last=self.info,
             )
-        lines = [line for line in self.output() or self.log() if not STACK_FRAME.match(line)]
+        self.look()  # the log of a batch that had ended when it was found has not been read yet
+        log = [line.text for line in self._watch.lines() if not STACK_FRAME.match(line.text)]
+        own = [text for text in self.output_so_far() if not STACK_FRAME.match(text)]
         raise BatchFailed(
             f"batch {label(self.info)} ended as {self.state}",
             batch=self,
-            lines=[plain(line)[:LONGEST_LINE] for line in lines[-CAUSE_LINES:]],
+            lines=[plain(text)[:LONGEST_LINE] for text in (own or log)[-CAUSE_LINES:]],
         )
 
     def log(self) -> list[str]:
