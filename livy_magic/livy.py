@@ -323,7 +323,14 @@ class Livy:
         plan = self._planned(request, stage)
         self._stage(plan.uploads, report)
         submitted = time.time()
-        info = self._post(plan.request)
+        try:
+            info = self._post(plan.request)
+        except KeyboardInterrupt:
+            raise SubmitUnknown(
+                f"interrupted while batch {plan.request.name!r} was being submitted: it may have started\n"
+                f"Look with %livy_batches --name {plan.request.name} before submitting again.",
+                name=str(plan.request.name),
+            ) from None
         self._requests[info.id, info.name] = request
         batch = self._handle(info, plan.request, submitted)
         batch.keep_current()
@@ -375,12 +382,6 @@ class Livy:
         assert request.name is not None
         try:
             return self.client.create(request)
-        except KeyboardInterrupt:
-            raise SubmitUnknown(
-                f"interrupted while batch {request.name!r} was being submitted: it may have started\n"
-                f"Look with %livy_batches --name {request.name} before submitting again.",
-                name=request.name,
-            ) from None
         except Unreachable as lost:
             if not lost.sent:
                 raise NotSubmitted(f"nothing was submitted: {lost}") from lost

@@ -99,6 +99,17 @@ def test_an_interrupt_while_submitting_says_that_a_batch_may_have_started(server
 
 
 @pytest.mark.usefixtures("free_name")
+def test_an_interrupt_while_a_lost_answer_is_settled_says_so_as_well(server, wire):
+    def interrupted(request):
+        raise KeyboardInterrupt
+
+    wire.post(f"{URL}/batches", status=503)
+    wire.add_callback("GET", f"{URL}/batches/nightly", interrupted)
+    with pytest.raises(SubmitUnknown, match="interrupted while batch 'nightly'"):
+        server.submit(REQUEST)
+
+
+@pytest.mark.usefixtures("free_name")
 @pytest.mark.parametrize(
     "refusal",
     [
