@@ -7,6 +7,7 @@
     ├── InvalidRequest     a field that Livy would reject or misread (a ValueError, too)
     ├── StagingError       a local file cannot be put where Livy can read it
     ├── LocalServerError   the private Livy cannot be started or used
+    ├── HistoryError       the history of submissions cannot be read or changed
     ├── ServerError        the conversation with the server failed
     │   ├── Unreachable    no answer: refused, timed out, TLS, name look-up
     │   ├── Unauthorized   401, or the 403 of an authentication filter
@@ -58,6 +59,10 @@ class StagingError(LivyError):
 
 class LocalServerError(LivyError):
     """The private Livy of this machine cannot be started, reached or stopped."""
+
+
+class HistoryError(LivyError):
+    """The history of submissions cannot be read or changed; submitting works without it."""
 
 
 class ServerError(LivyError):

@@ -1,0 +1,310 @@
+"""The history's SQLite file: where it is, its tables, and how it is opened and given up.
+
+What goes wrong here is a :class:`HistoryError` and nothing else; what was written is either there
+as a whole or not at all. One file serves every kernel and thread of a user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+from weakref import WeakSet
+
+from ..errors import HistoryError
+
+T = TypeVar("T")
+
+PATIENCE = 5.0  # seconds to wait for another process's transaction
+APPLICATION = 0x4C697679  # "Livy": tells our file from another program's
+
+# WAL needs memory that all readers share, so it breaks silently where two hosts use one file.
+# Only file systems that are known to belong to one host get it.
+LOCAL_FILE_SYSTEMS = frozenset(
+    {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "tmpfs", "xfs", "zfs"}
+)
+
+# Each step leads from one version of the tables to the next. A step that was released stays as it is.
+MIGRATIONS: list[tuple[str, ...]] = [
+    (
+        # A key never becomes another entry's: neither when its own is forgotten (AUTOINCREMENT),
+        # nor when this file replaces one of which some kernel still has keys (sqlite_sequence).
+        """CREATE TABLE entry (
+            key INTEGER PRIMARY KEY AUTOINCREMENT,
+            -- what was about to be submitted, from where, and by which process
+            server TEXT NOT NULL, user TEXT, name TEXT NOT NULL, body TEXT NOT NULL,
+            notebook TEXT, cell TEXT, folder TEXT NOT NULL,
+            submitted REAL NOT NULL, held TEXT NOT NULL,
+            host TEXT NOT NULL, boot TEXT NOT NULL, pid INTEGER NOT NULL, started TEXT NOT NULL,
+            -- what became of that
+            outcome TEXT NOT NULL DEFAULT 'pending', reason TEXT,
+            adopted INTEGER NOT NULL DEFAULT 0,
+            -- the batch, as the server describes it
+            id TEXT, state TEXT, owner TEXT, proxy_user TEXT,
+            app_id TEXT, driver_log_url TEXT, spark_ui_url TEXT,
+            states TEXT NOT NULL DEFAULT '[]', ended REAL, lines INTEGER NOT NULL DEFAULT 0
+        )""",
+        "INSERT INTO sqlite_sequence (name, seq) VALUES ('entry', CAST(strftime('%s', 'now') AS INTEGER))",
+        "CREATE INDEX entry_by_name ON entry (server, name)",
+        "CREATE INDEX entry_by_outcome ON entry (outcome)",
+        """CREATE TABLE log (
+            part INTEGER PRIMARY KEY,
+            entry INTEGER NOT NULL REFERENCES entry ON DELETE CASCADE,
+            weight INTEGER NOT NULL,  -- characters; 0 of the gap that stands for a removed log
+            chunk BLOB NOT NULL
+        )""",
+        "CREATE INDEX log_by_entry ON log (entry)",
+        "CREATE TABLE tidied (at REAL NOT NULL)",
+        "INSERT INTO tidied VALUES (0)",
+    ),
+]
+
+SIDE_FILES = ("", "-wal", "-shm", "-journal")
+
+
+def place() -> Path:
+    """Return the history's file: ``LIVY_HISTORY``, else one in the user's data folder."""
+    if chosen := os.environ.get("LIVY_HISTORY"):
+        return Path(chosen).expanduser().absolute()
+    import platformdirs
+
+    return platformdirs.user_data_path("livy_magic") / "history.sqlite"
+
+
+class MovedAside(HistoryError):
+    """The file was corrupt and is out of the way; the next use begins a new one."""
+
+
+class Database:
+    """One connection at a time to the file, which any thread may use.
+
+    Args:
+        path: The file; it and its folder are made when first needed.
+        prepare: Is called with each new connection, before its first use.
+    """
+
+    def __init__(self, path: Path, prepare: Callable[[sqlite3.Connection], None]) -> None:
+        self.path = path
+        self._prepare = prepare
+        self._connection: sqlite3.Connection | None = None
+        self._file = (0, 0)  # which one the connection is to
+        self._lock = threading.RLock()
+        _databases.add(self)
+
+    def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what ``work(connection)`` returns; each statement in it commits by itself.
+
+        Raises:
+            HistoryError: The database cannot be used.
+        """
+        with self._lock:
+            try:
+                return work(self._connected())
+            except (sqlite3.Error, OSError) as problem:
+                file = self._file
+                self.close()
+                # The very class: others are derived from it, and all the rest may pass.
+                if type(problem) is sqlite3.DatabaseError:
+                    raise self._moved_aside(problem, file) from problem
+                raise self._unusable(problem) from problem
+
+    def size(self) -> int:
+        """Return how many bytes the file has, with its side files."""
+        return sum(
+            file.stat().st_size
+            for side in SIDE_FILES
+            if (file := Path(f"{self.path}{side}")).is_file()
+        )
+
+    def close(self) -> None:
+        """Let go of the file; the next use opens it again."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                with contextlib.suppress(sqlite3.Error):  # a corrupt one cannot be tidied up
+                    connection.close()
+
+    def abandon(self) -> None:
+        """In a forked child: leave the connection, and a lock that nobody will open, to the parent."""
+        if self._connection is not None:
+            _abandoned.append(self._connection)
+        self._connection = None
+        self._lock = threading.RLock()
+
+    def _connected(self) -> sqlite3.Connection:
+        """Return the connection, a new one if the file has been removed or replaced meanwhile."""
+        if self._connection is not None:
+            with contextlib.suppress(FileNotFoundError):
+                if _identity(self.path) == self._file:
+                    return self._connection
+            self.close()
+        self._make_file()
+        self._file = _identity(self.path)
+        connection = sqlite3.connect(
+            self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        self._connection = connection
+        try:
+            self._check_version(connection)
+            _configure(connection, self.path.parent)
+            _migrate(connection)
+            self._prepare(connection)
+        except BaseException:
+            self.close()
+            raise
+        return connection
+
+    def _make_file(self) -> None:
+        """Make the file, closed to everybody else; SQLite gives its side files the same mode."""
+        self.path.parent.mkdir(0o700, parents=True, exist_ok=True)
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            # Never opened here: closing it again would take SQLite's own locks away (POSIX).
+            mode = self.path.stat().st_mode
+            if stat.S_ISREG(mode) and mode & 0o077:
+                self.path.chmod(0o600)
+
+    def _check_version(self, connection: sqlite3.Connection) -> None:
+        """Refuse, before anything is changed, what is not ours to change."""
+        # In this order: another kernel may just now make the tables, and this mark with them.
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and pragma(connection, "application_id") != APPLICATION:
+            raise HistoryError(
+                f"{self.path} is another program's database\n"
+                "Set LIVY_HISTORY to a file that is livy_magic's alone."
+            )
+        if pragma(connection, "user_version") > len(MIGRATIONS):
+            raise HistoryError(
+                f"the history {self.path} was written by a newer livy_magic\n"
+                "Update livy_magic here, or set LIVY_HISTORY to another file."
+            )
+
+    def _moved_aside(self, problem: Exception, file: tuple[int, int]) -> HistoryError:
+        """Move the file out of the way, if another process has not done so already."""
+        aside = f"{self.path}.corrupt-{time.strftime('%Y%m%d-%H%M%S')}"
+        try:
+            with _locked(self.path):
+                if _identity(self.path) == file:
+                    # The file itself last: a new one's side files must not go with it.
+                    for side in reversed(SIDE_FILES):
+                        with contextlib.suppress(FileNotFoundError):
+                            Path(f"{self.path}{side}").rename(f"{aside}{side}")
+        except FileNotFoundError:
+            pass
+        except OSError as refused:
+            return self._unusable(refused)
+        return MovedAside(
+            f"the history {self.path} was corrupt ({problem}), and a new one begins\n"
+            f"The old one is kept beside it, as {self.path.name}.corrupt-*; delete it if it is of no use."
+        )
+
+    def _unusable(self, problem: Exception) -> HistoryError:
+        return HistoryError(
+            f"the history {self.path} cannot be used: {problem}\n"
+            "Set LIVY_HISTORY to a file on a local disk with room, where you may write."
+        )
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Make what happens in the block one change: all of it or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLite itself ends it when the disk is full
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextlib.contextmanager
+def durable(connection: sqlite3.Connection) -> Iterator[None]:
+    """Have what is written in the block on the disk at its end, even if the power fails then."""
+    usual = pragma(connection, "synchronous")
+    connection.execute("PRAGMA synchronous = FULL")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA synchronous = {usual}")
+
+
+def pragma(connection: sqlite3.Connection, name: str) -> int:
+    """Return one of SQLite's numbers about a database."""
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _configure(connection: sqlite3.Connection, folder: Path) -> None:
+    if pragma(connection, "user_version") == 0:  # it counts before the first table only
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = FAST")  # overwrites what is removed from a page
+    if not _belongs_to_one_host(folder):
+        connection.execute("PRAGMA journal_mode = DELETE")
+        return
+    with contextlib.suppress(sqlite3.OperationalError):  # locked: another kernel sees to it now
+        connection.execute("PRAGMA journal_mode = WAL")
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+        connection.execute("PRAGMA synchronous = NORMAL")  # all that WAL needs to stay whole
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    if pragma(connection, "user_version") == len(MIGRATIONS):
+        return
+    with transaction(connection):
+        version = pragma(connection, "user_version")  # another kernel may have been first
+        for number, step in enumerate(MIGRATIONS[version:], version + 1):
+            for statement in step:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+
+
+def _belongs_to_one_host(folder: Path) -> bool:
+    """Say whether no other host can write to the folder, as far as Linux tells."""
+    if sys.platform != "linux":
+        return True
+    folder = folder.resolve()
+    kinds: dict[Path, str] = {}
+    for mount in Path("/proc/self/mounts").read_text(errors="surrogateescape").splitlines():
+        _, point, kind, *_ = mount.split(" ")
+        kinds[Path(point.replace(r"\040", " "))] = kind  # the last one there covers the others
+    kind = next((kinds[parent] for parent in (folder, *folder.parents) if parent in kinds), "")
+    return kind in LOCAL_FILE_SYSTEMS
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Let one process at a time decide what becomes of a corrupt file."""
+    import fcntl  # Windows has none, and must be able to import the rest
+
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+_databases: WeakSet[Database] = WeakSet()
+_abandoned: list[sqlite3.Connection] = []  # kept: to close one would be to use it
+
+
+def _after_fork() -> None:
+    for database in list(_databases):
+        database.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
