@@ -11,16 +11,30 @@ user's kernels in this environment.
 ``java``           which Spark and which Java
 ``jars``           Livy's jars: fetched once, checked at every start
 ``run_folder``     the configuration that Livy and Spark get
+``livy``           Livy's own process
+``archives``       class-data archives, with which Java starts sooner: which fit, and whose they are
+``training``       the program that makes them in the background
 ``cookie``         how the owner is let in
 ``layout``         files and locks
 ``processes``      finding and ending what belongs to a server
 ``environment``    the variables that all of this starts with
-``progress``       lines that tell how far a long start is
 =================  ================================================================================
 """
 
 from __future__ import annotations
 
-from .server import LocalServer, Status, clean, find, logs, start, status, stop
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .server import LocalServer, Status, clean, find, logs, start, status, stop
 
 __all__ = ["LocalServer", "Status", "clean", "find", "logs", "start", "status", "stop"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what manages a private Livy when it is asked for: whoever has a server needs none of it."""
+    if name not in __all__:
+        raise AttributeError(name)
+    from . import server
+
+    return getattr(server, name)

@@ -22,8 +22,8 @@ from typing import TypeAlias
 import requests
 
 from ..errors import LocalServerError
+from ..progress import Report
 from .layout import FileLock, private, size
-from .progress import Report
 
 _LOCK = Path(__file__).with_name("livy-0.7.1.lock")
 _AT_ONCE = 8
@@ -72,8 +72,8 @@ def locked() -> list[Jar]:
 
 
 def class_path(folder: Path) -> list[Path]:
-    """Return where the jars are."""
-    return [folder / jar.path for jar in locked()]
+    """Return where the jars are, in the one spelling that goes with a class-data archive."""
+    return [folder.resolve() / jar.path for jar in locked()]
 
 
 def from_maven(jar: Jar, folder: Path) -> Path:

@@ -5,6 +5,9 @@
     BASE                      $LIVY_LOCAL_DIR, else livy_magic's folder in the user's cache
     ├── jars/                 Livy's jars, as in a Maven repository; shared by every environment
     ├── jars.lock             held while jars are fetched
+    ├── archives/             class-data archives, with which Java starts sooner
+    │   └── KEY/              one for each Java and Spark: base.jsa, spark.jsa, livy.jsa
+    ├── archives.lock         held while archives are made
     └── servers/
         ├── KEY.lock          held by the supervisor for life
         └── KEY/              one for each Python environment, Spark version and host
@@ -127,6 +130,11 @@ class ServerFolder:
     def jars(self) -> Path:
         """Livy's jars, which all servers share."""
         return self.path.parents[1] / "jars"
+
+    @property
+    def archives(self) -> Path:
+        """Class-data archives, which all servers with the same Java and Spark share."""
+        return self.path.parents[1] / "archives"
 
     @property
     def lock(self) -> FileLock:

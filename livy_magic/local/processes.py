@@ -23,15 +23,23 @@ if TYPE_CHECKING:
 
 MARK = "LIVY_MAGIC_RUN"
 
+# Behind the run's own mark: what makes archives for it in the background.
+_TRAINING = "-training"
+
 _GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 
 
-def marked(run_id: str) -> list[psutil.Process]:
-    """Return the living processes of a run."""
+def training_mark(run_id: str) -> str:
+    """Return the mark of those processes of a run that only make archives for it."""
+    return run_id + _TRAINING
+
+
+def marked(mark: str) -> list[psutil.Process]:
+    """Return the living processes that carry a mark."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):  # somebody else's, or ended meanwhile
-            if process.environ().get(MARK) == run_id:
+            if process.environ().get(MARK) == mark:
                 found.append(process)
     return found
 
@@ -45,6 +53,7 @@ def end_leftovers(folder: ServerFolder) -> bool:
         run_id = folder.run_id.read_text()
     except FileNotFoundError:
         return False
+    end_training(run_id)
     _send(signal.SIGTERM, marked(run_id))
     asked = time.monotonic()
     while (living := marked(run_id)) and (waited := time.monotonic() - asked) < 2 * _GRACE:
@@ -57,6 +66,13 @@ def end_leftovers(folder: ServerFolder) -> bool:
     return True
 
 
+def end_training(run_id: str) -> None:
+    """Kill what makes archives: a JVM that is asked to end would first write one, for seconds."""
+    while living := marked(training_mark(run_id)):
+        _send(signal.SIGKILL, living)
+        time.sleep(0.02)
+
+
 def _send(number: int, processes: list[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
@@ -64,9 +80,10 @@ def _send(number: int, processes: list[psutil.Process]) -> None:
 
 
 def batches_of(supervisor: int) -> int:
-    """Return how many batches run: Livy, its only child, has a child process for each."""
+    """Return how many batches run: Livy, its only child that is a JVM, has a child for each."""
     with suppress(psutil.NoSuchProcess):
-        return sum(len(livy.children()) for livy in psutil.Process(supervisor).children())
+        children = psutil.Process(supervisor).children()
+        return sum(len(child.children()) for child in children if child.name() == "java")
     return 0
 
 

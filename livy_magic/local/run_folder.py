@@ -13,6 +13,7 @@ from . import spark_submit
 from .layout import private
 
 if TYPE_CHECKING:
+    from .archives import Archives
     from .java import Java, Spark
     from .layout import ServerFolder
 
@@ -77,9 +78,26 @@ _SPARK = {
     "spark.driver.bindAddress": "127.0.0.1",
 }
 
+# Livy asks for the version when it starts; these are the words that it looks for.
+_SPARK_SUBMIT = """\
+#!/bin/sh
+if [ "$*" = --version ]; then
+    echo "version {spark.version}"
+    echo "Using Scala version {spark.scala_version}, Java"
+    exit
+fi
+exec {ours} "$@"
+"""
+
 
 def write(
-    folder: ServerFolder, spark: Spark, java: Java, *, ui: bool, submit: Path | None = None
+    folder: ServerFolder,
+    spark: Spark,
+    java: Java,
+    archives: Archives,
+    *,
+    ui: bool,
+    submit: Path | None = None,
 ) -> None:
     """Write all that Livy and its batches need into an empty run folder.
 
@@ -87,6 +105,7 @@ def write(
         folder: Whose run folder.
         spark: The Spark that batches run on.
         java: The Java that they run on.
+        archives: With which they start sooner.
         ui: Whether running batches have Spark's web page.
         submit: What Livy runs instead of our own spark-submit.
     """
@@ -98,22 +117,27 @@ def write(
     (run / "log4j2.properties").write_text(_SPARK_LOG, "utf-8")
     settings = spark_submit.Settings(
         spark_home=str(spark.home),
-        spark_version=spark.version,
-        scala_version=spark.scala_version,
         java_home=str(java.home),
         python=sys.executable,
         log4j2=(run / "log4j2.properties").as_uri(),
         scratch=str(run / "scratch"),
+        archives=str(archives.folder),
         defaults={
             **_SPARK,
             "spark.ui.enabled": str(ui).lower(),
             "spark.pyspark.driver.python": str(run / "driver-python"),
         },
     )
+    (run / "archives").symlink_to(archives.folder)
     (run / "spark-submit.json").write_text(json.dumps(settings._asdict()), "utf-8")
-    ours = [sys.executable, "-I", spark_submit.__file__, str(run / "spark-submit.json")]
-    call = shlex.join([str(submit)] if submit else ours)
-    _write_program(run / "spark-home/bin/spark-submit", f'#!/bin/sh\nexec {call} "$@"\n')
+    # It needs the standard library only, and no site-packages to be set up.
+    ours = [sys.executable, "-I", "-S", spark_submit.__file__, str(run / "spark-submit.json")]
+    _write_program(
+        run / "spark-home/bin/spark-submit",
+        f'#!/bin/sh\nexec {shlex.quote(str(submit))} "$@"\n'
+        if submit
+        else _SPARK_SUBMIT.format(spark=spark, ours=shlex.join(ours)),
+    )
     _write_program(run / "driver-python", _DRIVER_PYTHON)
 
 

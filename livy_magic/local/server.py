@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import LocalServerError
-from . import jars
+from ..progress import Patient, Report, silent
+from . import archives, jars
 from .cookie import SignedCookie
-from .java import Java, find_spark, require_java, require_spark
+from .java import Spark, find_spark, require_java, require_spark
 from .layout import ServerFolder, private, size
-from .progress import Patient, Report, silent
 from .spark_submit import WORKING_DIRECTORY
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
 
-_LOOK = 0.1  # seconds between two looks at a server that starts or stops
+_LOOK = 0.02  # seconds between two looks at a server that starts or stops
 _STOP_TIME = 30.0  # seconds
 _LAUNCHES = 3
 
@@ -78,12 +78,14 @@ class Status:
         active: How many batches run.
         folders: Where things are, by what they are.
         disk: Bytes in each of these folders.
+        quick_start: Whether archives let Spark start sooner, in words; None if no server runs.
     """
 
     server: LocalServer | None
     active: int
     folders: dict[str, Path]
     disk: dict[str, int]
+    quick_start: str | None
 
 
 def find() -> LocalServer | None:
@@ -114,10 +116,7 @@ def start(
     folder = ServerFolder.of(spark.version)
     server = _running(folder)
     if server is None:
-        java = require_java(spark)
-        progress = Patient(report)
-        jars.ensure(folder.jars, progress)
-        server = _launched(folder, java, progress, ui=ui, spark_submit=spark_submit)
+        server = _launched(folder, spark, Patient(report), ui=ui, spark_submit=spark_submit)
     if ui and not server.ui:
         raise LocalServerError(
             "the private Livy runs already, without Spark's web page\n"
@@ -137,7 +136,7 @@ def _running(folder: ServerFolder) -> LocalServer | None:
 
 
 def _launched(
-    folder: ServerFolder, java: Java, progress: Report, *, ui: bool, spark_submit: Path | None
+    folder: ServerFolder, spark: Spark, progress: Report, *, ui: bool, spark_submit: Path | None
 ) -> LocalServer:
     """Start the server, or wait for the one that another kernel is starting."""
     began = time.monotonic()
@@ -152,30 +151,35 @@ def _launched(
                     f"the private Livy's supervisor ends as it starts; see {folder.supervisor_log}"
                 )
             launches += 1
-            _launch(folder, java, ui=ui, spark_submit=spark_submit)
+            _launch(folder, spark, progress, ui=ui, spark_submit=spark_submit)
         progress(f"starting the private Livy, {time.monotonic() - began:.0f} s so far")
         time.sleep(_LOOK)
     return server
 
 
-def _launch(folder: ServerFolder, java: Java, *, ui: bool, spark_submit: Path | None) -> None:
+def _launch(
+    folder: ServerFolder, spark: Spark, progress: Report, *, ui: bool, spark_submit: Path | None
+) -> None:
     """Leave a supervisor behind that holds the folder's lock."""
     folder.failure.unlink(missing_ok=True)
     command = [sys.executable, "-m", "livy_magic.local", "--run-dir", str(folder.path)]
-    command += ["--java-home", str(java.home), "--java-version", java.version]
     command += ["--ui"] if ui else []
     command += ["--spark-submit", str(spark_submit)] if spark_submit else []
-    done = subprocess.run(
+    with subprocess.Popen(
         command,
         cwd=Path(__file__).parents[2],  # -m looks here first, not among the notebook's files
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
         start_new_session=True,
-    )
-    if done.returncode:
-        raise LocalServerError(f"the private Livy does not start: {done.stderr.strip()}")
+    ) as supervisor:
+        # Meanwhile it loads its modules; should this fail, it reads nothing and ends.
+        java = require_java(spark)
+        jars.ensure(folder.jars, progress)
+        _, problem = supervisor.communicate(json.dumps([str(java.home), java.version]))
+    if supervisor.returncode:
+        raise LocalServerError(f"the private Livy does not start: {problem.strip()}")
 
 
 def stop() -> bool:
@@ -207,12 +211,18 @@ def status() -> Status:
 
     folder = _folder()
     server = _running(folder)
-    folders = {"jars": folder.jars, "staging": folder.staging, "run": folder.run}
+    folders = {
+        "jars": folder.jars,
+        "archives": folder.archives,
+        "staging": folder.staging,
+        "run": folder.run,
+    }
     return Status(
         server=server,
         active=processes.batches_of(server.pid) if server else 0,
         folders=folders,
         disk={name: size(path) for name, path in folders.items()},
+        quick_start=archives.state(folder) if server else None,
     )
 
 
@@ -226,9 +236,9 @@ def logs(lines: int = 200) -> list[str]:
 
 
 def clean() -> int:
-    """Remove what the servers of this user left: staged files, logs, and Livy's jars.
+    """Remove what the servers of this user left: staged files, logs, archives, and Livy's jars.
 
-    The jars stay while another environment's server uses them.
+    The jars and archives stay while another environment's server uses them.
 
     Returns:
         How many bytes that freed.
@@ -251,7 +261,7 @@ def clean() -> int:
                 )
             else:
                 in_use = True
-    return freed if in_use else freed + _remove(own.jars)
+    return freed if in_use else freed + _remove(own.jars) + _remove(own.archives)
 
 
 def _remove(folder: Path) -> int:

@@ -2,9 +2,10 @@
 
 It runs as a script of its own, so it uses nothing but the standard library. It
 
-* answers ``--version`` at once, which Livy asks for when it starts, without a JVM;
 * goes to the submitting notebook's folder, so that a relative path means what it means there;
-* adds Spark properties of the private server, which the user's own override;
+* has Spark unpack ``--archives`` in local mode, too;
+* adds Spark properties of the private server, which the user's own override, and the class-data
+  archives, with which Java starts sooner (``archives``);
 * keeps the batch in a session of its own and marks it, and ends all that belongs to it when the
   batch ends or Livy asks for it. Livy's own way, SIGTERM for the one process that it knows, leaves
   PySpark's Python driver behind (protocol, part 4);
@@ -17,6 +18,7 @@ from __future__ import annotations
 import codecs
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -31,11 +33,17 @@ from typing import BinaryIO, NamedTuple
 
 WORKING_DIRECTORY = "spark.livyMagic.workingDirectory"
 
+_YARN_ARCHIVES = "spark.yarn.dist.archives"
+
+# Class-data archives: of Java's own classes, if Java lacks one, and of those that Spark's driver uses.
+BASE_ARCHIVE = "base.jsa"
+SPARK_ARCHIVE = "spark.jsa"
+
 # The batch's scratch folder, in the environment of all that it starts.
 MARK = "LIVY_MAGIC_BATCH"
 
 _GRACE = 3.0  # seconds between SIGTERM and SIGKILL
-_QUICK_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+_QUICK_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 class Settings(NamedTuple):
@@ -43,34 +51,27 @@ class Settings(NamedTuple):
 
     Attributes:
         spark_home: Where the real Spark is.
-        spark_version: Like ``3.5.9``.
-        scala_version: Like ``2.12.18``.
         java_home: Where Java is.
         python: The Python of a batch that names none.
         log4j2: URI of Spark's log configuration.
         scratch: Folder in which each batch gets one of its own while it runs.
+        archives: Folder of the class-data archives, which need not be there yet.
         defaults: Spark properties, which those of the batch override.
     """
 
     spark_home: str
-    spark_version: str
-    scala_version: str
     java_home: str
     python: str
     log4j2: str
     scratch: str
+    archives: str
     defaults: Mapping[str, str]
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one batch and return its exit code; the first argument is the file of the settings."""
     settings = Settings(**json.loads(Path(argv[0]).read_text(encoding="utf-8")))
-    if list(argv[1:]) == ["--version"]:
-        # The words that Livy looks for.
-        print(f"version {settings.spark_version}")  # noqa: T201 - a program's output
-        print(f"Using Scala version {settings.scala_version}, Java")  # noqa: T201
-        return 0
-    folder, arguments = take_working_directory(argv[1:])
+    folder, arguments = adapted(argv[1:])
     try:
         os.chdir(folder or Path.home())
     except OSError as problem:
@@ -82,20 +83,26 @@ def main(argv: Sequence[str]) -> int:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def take_working_directory(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Return the folder that the submission asks for, and the arguments without it.
+def adapted(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Return the folder that the submission asks for, and the arguments as Spark here takes them.
 
     Livy writes its options as pairs of flag and value, then the application and its arguments,
-    which are none of our business.
+    which are none of our business. It makes of ``archives`` a property of YARN's (protocol, part 1);
+    in local mode, Spark unpacks those of its own property.
     """
-    marked = f"{WORKING_DIRECTORY}="
-    index = 0
-    while index < len(arguments) and arguments[index].startswith("--"):
-        if arguments[index] == "--conf" and arguments[index + 1].startswith(marked):
-            rest = [*arguments[:index], *arguments[index + 2 :]]
-            return arguments[index + 1].removeprefix(marked), rest
-        index += 2
-    return None, list(arguments)
+    folder = None
+    options: list[str] = []
+    rest = list(arguments)
+    while rest and rest[0].startswith("--"):
+        flag, value, *rest = rest
+        key, _, text = value.partition("=")
+        if flag == "--conf" and key == WORKING_DIRECTORY:
+            folder = text
+        elif flag == "--conf" and key == _YARN_ARCHIVES:
+            options += [flag, f"spark.archives={text}"]
+        else:
+            options += [flag, value]
+    return folder, [*options, *rest]
 
 
 def command(settings: Settings, scratch: str, arguments: Sequence[str]) -> list[str]:
@@ -107,15 +114,28 @@ def command(settings: Settings, scratch: str, arguments: Sequence[str]) -> list[
     return [str(program), "--properties-file", str(file), *arguments]
 
 
+def archive_options(archive: str) -> list[str]:
+    """Return the options by which Java uses a class-data archive; none if there is no such file.
+
+    One that does not fit, because the batch adds to the class path for instance, is passed over
+    without a word.
+    """
+    return [f"-XX:SharedArchiveFile={archive}", "-Xlog:cds*=off"] if Path(archive).exists() else []
+
+
 def environment(settings: Settings, scratch: str) -> dict[str, str]:
     """Return the environment of Spark's own spark-submit."""
+    driver = archive_options(f"{settings.archives}/{SPARK_ARCHIVE}")
+    launcher = archive_options(f"{settings.archives}/{BASE_ARCHIVE}")
+    if any(map(str.isspace, settings.archives)):  # Spark's shell script would split the path
+        launcher = []
     return {
         **os.environ,
         "SPARK_HOME": settings.spark_home,
         "SPARK_LOCAL_IP": "127.0.0.1",
         # An option here leaves the user's --driver-java-options alone.
-        "SPARK_SUBMIT_OPTS": f"-Dlog4j2.configurationFile={settings.log4j2}",
-        "SPARK_LAUNCHER_OPTS": _QUICK_JVM,
+        "SPARK_SUBMIT_OPTS": shlex.join([f"-Dlog4j2.configurationFile={settings.log4j2}", *driver]),
+        "SPARK_LAUNCHER_OPTS": " ".join([*_QUICK_JVM, *launcher]),
         "JAVA_HOME": settings.java_home,
         "PYSPARK_PYTHON": settings.python,
         MARK: scratch,

@@ -1,9 +1,10 @@
 """The supervisor: a small process that owns a private Livy from its start to its end.
 
-``python -m livy_magic.local --run-dir FOLDER ...`` takes the folder's lock, leaves a detached copy
-of itself behind that keeps it, and returns. The copy starts Livy, writes ``server.json`` once it
+``python -m livy_magic.local --run-dir FOLDER ...`` is told by its standard input which Java to use,
+takes the folder's lock, leaves a detached copy of itself behind that keeps it, and returns. The copy starts Livy, writes ``server.json`` once it
 answers, and stays until nobody has used it for a while, somebody asks by SIGTERM, or Livy ends;
-then it leaves no process and no way in behind. An interrupt of the kernel that started it, sent to
+then it leaves no process and no way in behind. While nobody needs the server, it has archives made
+with which the next start is quicker (``training``). An interrupt of the kernel that started it, sent to
 the whole process group, never reaches it.
 """
 
@@ -12,32 +13,30 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import secrets
 import select
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import requests
-
 from ..errors import LocalServerError
-from . import jars, processes, run_folder
-from .cookie import SignedCookie
+from . import jars, livy, processes, run_folder
+from .archives import LIVY_ARCHIVE, Archives
 from .environment import clean_environment
 from .java import Java, Spark, require_spark
 from .layout import PRIVATE_FILE, ServerFolder, private, write_private
-from .spark_submit import arriving_signals
+from .spark_submit import archive_options, arriving_signals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 IDLE = 1800.0  # seconds
-_START_TIME = 120.0  # seconds; two on a quiet machine
-_ADDRESS = re.compile(r"Starting server on (http://127\.0\.0\.1:\d+)")
+_LOOK = 15.0  # seconds
+_TRAINING_LOOK = 0.25  # seconds; a batch that starts must not wait for a core
 
 
 def idle_time() -> float:
@@ -60,16 +59,18 @@ def main(argv: Sequence[str]) -> int:
     """Leave a supervisor behind, unless one runs already; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m livy_magic.local")
     parser.add_argument("--run-dir", type=Path, required=True, help="the server's folder")
-    parser.add_argument("--java-home", type=Path, required=True)
-    parser.add_argument("--java-version", required=True)
     parser.add_argument("--ui", action="store_true", help="with Spark's web page")
     parser.add_argument("--spark-submit", type=Path, help="what Livy runs instead of our own")
     options = parser.parse_args(argv)
     folder = ServerFolder(options.run_dir)
+    java = sys.stdin.read()
+    if not java:  # whoever started us found none, and says so
+        return 0
+    home, version = json.loads(java)
     supervisor = Supervisor(
         folder=folder,
         spark=require_spark(),
-        java=Java(options.java_home, options.java_version),
+        java=Java(Path(home), version),
         ui=options.ui,
         submit=options.spark_submit,
         idle=idle_time(),
@@ -79,6 +80,7 @@ def main(argv: Sequence[str]) -> int:
     if descriptor is None:
         return 0
     private(folder.path)
+    folder.server.unlink(missing_ok=True)  # of a run that crashed: nobody may take it for this one
     if os.fork():
         return 0
     _detach(folder)
@@ -118,6 +120,8 @@ class Supervisor:
         """Start Livy, watch it and clean up after it."""
         self._signals = arriving_signals()
         self._run_id = secrets.token_hex(16)
+        self._livy_jars = jars.class_path(self.folder.jars)
+        self._archives = Archives.of(self.folder.archives, self.java, self.spark, self._livy_jars)
         try:
             self._prepare()
             self._start()
@@ -134,16 +138,15 @@ class Supervisor:
         write_private(folder.run_id, self._run_id)
         write_private(folder.secret, secrets.token_hex(32))
         write_private(folder.used, "")
-        run_folder.write(folder, self.spark, self.java, ui=self.ui, submit=self.submit)
+        run_folder.write(
+            folder, self.spark, self.java, self._archives, ui=self.ui, submit=self.submit
+        )
 
     def _start(self) -> None:
         started = time.time()
-        self._livy = self._launch()
-        url = self._address()
-        with requests.Session() as session:
-            session.trust_env = False  # a proxy would swallow the loopback address
-            auth = SignedCookie(self.folder.secret, self.folder.used)
-            session.get(f"{url}/version", auth=auth, timeout=_START_TIME).raise_for_status()
+        archive = archive_options(str(self._archives.folder / LIVY_ARCHIVE))
+        self._livy = livy.launch(self.folder, self.java, self._livy_jars, self._run_id, archive)
+        url = livy.ready(self.folder, self._livy, self._asked_to_stop)
         facts = {
             "url": url,
             "staging": self.folder.staging.as_uri(),
@@ -155,58 +158,32 @@ class Supervisor:
         }
         write_private(self.folder.server, json.dumps(facts))
 
-    def _launch(self) -> subprocess.Popen[bytes]:
-        run = self.folder.run
-        environment = {
-            **clean_environment(),
-            "JAVA_HOME": str(self.java.home),
-            "SPARK_HOME": str(run / "spark-home"),
-            "LIVY_HOME": str(run),
-            "LIVY_CONF_DIR": str(run / "conf"),
-            "LIVY_LOG_DIR": str(run / "logs"),
-            processes.MARK: self._run_id,
-        }
-        class_path = os.pathsep.join(map(str, [run / "conf", *jars.class_path(self.folder.jars)]))
-        options = ["-Xmx512m", "-XX:+ExitOnOutOfMemoryError"]
-        options += ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]  # it starts sooner
-        program = [str(self.java.home / "bin/java"), *options, "-Dfile.encoding=UTF-8"]
-        with self.folder.log.open("wb") as log:
-            return subprocess.Popen(
-                [*program, "-cp", class_path, "org.apache.livy.server.LivyServer"],
-                cwd=run,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def _address(self) -> str:
-        """Wait until Livy says on which port it listens: one that was free, and is its own now."""
-        deadline = time.monotonic() + _START_TIME
-        while time.monotonic() < deadline:
-            if match := _ADDRESS.search(self.folder.log.read_text("utf-8", "replace")):
-                return match[1]
-            if self._asked_to_stop(within=0.05):
-                raise LocalServerError("somebody stopped it")
-            if self._livy.poll() is not None:
-                raise LocalServerError(_cause(self.folder.log))
-        raise LocalServerError(f"no answer in {_START_TIME:.0f} s: {_cause(self.folder.log)}")
-
     def _watch(self) -> None:
         """Return when Livy has ended, or nobody needs it any more."""
-        look = min(15.0, self.idle / 4)  # seconds
-        while self._livy.poll() is None and self._unused() < self.idle:
-            if self._asked_to_stop(within=look):
+        quiet = min(30.0, self.idle / 60)  # seconds; requests are noted every 20 at least
+        look = max(_TRAINING_LOOK, min(_LOOK, quiet))
+        training = Training(self._archives, self._training_command(), self._run_id)
+        while self._livy.poll() is None:
+            batches = processes.batches_of(os.getpid())
+            if batches:  # which is use, too
+                os.utime(self.folder.used)
+            unused = time.time() - self.folder.used.stat().st_mtime
+            if unused >= self.idle:
+                return
+            if training.runs():
+                if batches:
+                    training.end()
+            elif unused >= quiet and self.submit is None and training.is_needed():
+                training.start()
+            if self._asked_to_stop(_TRAINING_LOOK if training.runs() else look):
                 return
 
-    def _unused(self) -> float:
-        """Return for how many seconds nobody has used the server; a running batch is use."""
-        if processes.batches_of(os.getpid()):
-            os.utime(self.folder.used)
-        return time.time() - self.folder.used.stat().st_mtime
+    def _training_command(self) -> list[str]:
+        command = [sys.executable, "-m", "livy_magic.local.training"]
+        command += ["--run-dir", str(self.folder.path), "--java-home", str(self.java.home)]
+        return [*command, "--java-version", self.java.version]
 
-    def _asked_to_stop(self, *, within: float) -> bool:
+    def _asked_to_stop(self, within: float) -> bool:
         """Wait for a signal, at most so many seconds, and say whether it asks us to stop."""
         readable, _, _ = select.select([self._signals], [], [], within)
         return bool(readable) and os.read(self._signals, 1)[0] != signal.SIGCHLD
@@ -217,8 +194,49 @@ class Supervisor:
         processes.end_leftovers(self.folder)
 
 
-def _cause(log: Path) -> str:
-    """Return the lines of Livy's log that say most likely why it failed."""
-    lines = [line for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
-    telling = [line for line in lines if re.search(r"\bERROR\b|Exception|Error:|Caused by", line)]
-    return "\n  ".join(telling[:3] or lines[-3:]) or "it said nothing"
+class Training:
+    """The program that makes archives, in the background.
+
+    Args:
+        archives: What is to be made.
+        command: Its call.
+        run_id: Marks what belongs to the server.
+    """
+
+    def __init__(self, archives: Archives, command: Sequence[str], run_id: str) -> None:
+        self._archives = archives
+        self._command = command
+        self._run_id = run_id
+        self._process: subprocess.Popen[bytes] | None = None
+        self._failed = False
+
+    def is_needed(self) -> bool:
+        """Say whether anything is missing that nobody makes and that did not fail already."""
+        return not (self._failed or self._archives.are_complete() or self._archives.lock.is_held())
+
+    def start(self) -> None:
+        """Start it; what it has to say goes where our own words go."""
+        mark = processes.training_mark(self._run_id)
+        self._process = subprocess.Popen(
+            self._command,
+            cwd=Path(__file__).parents[2],  # -m looks here first
+            env={**clean_environment(), processes.MARK: mark},
+            stdin=subprocess.DEVNULL,
+        )
+
+    def runs(self) -> bool:
+        """Say whether it runs."""
+        if self._process is None:
+            return False
+        code = self._process.poll()
+        if code is not None:
+            self._process = None
+            self._failed = code != 0
+        return self._process is not None
+
+    def end(self) -> None:
+        """End it at once, to be started again at another time."""
+        assert self._process is not None
+        processes.end_training(self._run_id)
+        self._process.wait()
+        self._process = None

@@ -27,6 +27,8 @@ NewBase = Callable[[str], Path]
 def new_base(tmp_path_factory: pytest.TempPathFactory) -> NewBase:
     """Make empty folders for private servers that share the jars, which are fetched only once.
 
+    So do they the class-data archives of whoever runs the tests.
+
     Where the private Livy cannot run, its tests are skipped and say why; under CI they fail.
     """
     try:
@@ -43,6 +45,7 @@ def new_base(tmp_path_factory: pytest.TempPathFactory) -> NewBase:
     def make(name: str) -> Path:
         base = tmp_path_factory.mktemp(name)
         (base / "jars").symlink_to(shared)
+        (base / "archives").symlink_to(shared.with_name("archives"))  # they may be there, or not
         return base
 
     return make

@@ -15,9 +15,9 @@ from requests.auth import HTTPBasicAuth
 from livy_magic import local
 from livy_magic.errors import LocalServerError
 from livy_magic.local import layout, run_folder
+from livy_magic.local.archives import Archives
 from livy_magic.local.java import Java, Spark
 from livy_magic.local.layout import FileLock, ServerFolder
-from livy_magic.local.progress import Patient
 from livy_magic.local.server import LocalServer
 from livy_magic.local.supervisor import IDLE, idle_time
 
@@ -146,20 +146,24 @@ def test_an_idle_time_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, t
         idle_time()
 
 
-def test_progress_tells_only_what_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 100.0
-    monkeypatch.setattr("time.monotonic", lambda: now)
-    lines: list[str] = []
-    progress = Patient(lines.append)
-    for now in (100.5, 101.9, 102.1, 103.0, 104.2):
-        progress(f"at {now}")
-    assert lines == ["at 102.1", "at 104.2"]
+def written(tmp_path: Path, *, ui: bool = False) -> ServerFolder:
+    """Return the folder of a server whose run folder is written."""
+    folder = ServerFolder(tmp_path / "servers/key")
+    archives = Archives(tmp_path / "archives", tmp_path, tmp_path)
+    spark, java = Spark(tmp_path, "3.5.9", "2.12.18"), Java(tmp_path, "17")
+    run_folder.write(folder, spark, java, archives, ui=ui)
+    return folder
+
+
+def test_the_version_is_answered_in_words_that_livy_looks_for(tmp_path: Path) -> None:
+    program = written(tmp_path).run / "spark-home/bin/spark-submit"
+    answer = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    assert answer.stdout == "version 3.5.9\nUsing Scala version 2.12.18, Java\n"
 
 
 @pytest.mark.parametrize("ui", [False, True])
 def test_sparks_page_is_off_unless_asked_for(tmp_path: Path, ui: bool) -> None:
-    folder = ServerFolder(tmp_path / "servers/key")
-    run_folder.write(folder, Spark(tmp_path, "3.5.9", "2.12.18"), Java(tmp_path, "17"), ui=ui)
+    folder = written(tmp_path, ui=ui)
     settings = json.loads((folder.run / "spark-submit.json").read_text())
     assert settings["defaults"]["spark.ui.enabled"] == str(ui).lower()
     assert settings["defaults"]["spark.authenticate"] == "true"

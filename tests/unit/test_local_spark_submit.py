@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 from livy_magic.local import spark_submit
-from livy_magic.local.spark_submit import Settings, take_working_directory
+from livy_magic.local.spark_submit import Settings, adapted
 
 Submit = Callable[..., subprocess.Popen[str]]
 
@@ -31,12 +32,11 @@ def submit(tmp_path: Path) -> Submit:
         (tmp_path / "scratch").mkdir()
         settings = Settings(
             spark_home=str(tmp_path / "spark"),
-            spark_version="3.5.9",
-            scala_version="2.12.18",
             java_home="/java",
             python="/env/bin/python",
             log4j2="file:///log4j2.properties",
             scratch=str(tmp_path / "scratch"),
+            archives=str(tmp_path / "archives"),
             defaults={"spark.ui.enabled": "false"},
         )
         (tmp_path / "settings").write_text(json.dumps(settings._asdict()))
@@ -51,22 +51,20 @@ def submit(tmp_path: Path) -> Submit:
     return start
 
 
-def test_the_version_is_answered_in_words_that_livy_looks_for(submit: Submit) -> None:
-    with submit("echo never run", "--version") as process:
-        output = process.communicate()[0]
-    assert output == "version 3.5.9\nUsing Scala version 2.12.18, Java\n"
-    assert process.returncode == 0
-
-
 def test_the_folder_is_taken_from_livys_options_only() -> None:
     mark = "spark.livyMagic.workingDirectory=/home/ann/a b=c"
     options = ["--name", "--conf", "--conf", "a=b", "--conf", mark, "--queue", "q"]
-    assert take_working_directory([*options, "file:/x.py", "--conf", "a=b"]) == (
+    assert adapted([*options, "file:/x.py", "--conf", "a=b"]) == (
         "/home/ann/a b=c",
         ["--name", "--conf", "--conf", "a=b", "--queue", "q", "file:/x.py", "--conf", "a=b"],
     )
-    own = ["--name", "n", "file:/x.py", "--conf", mark]
-    assert take_working_directory(own) == (None, own)
+    own = ["--name", "n", "file:/x.py", "--conf", mark, "--conf", "spark.yarn.dist.archives=x"]
+    assert adapted(own) == (None, own)
+
+
+def test_archives_are_named_as_local_mode_wants_them() -> None:
+    livys = ["--conf", "spark.yarn.dist.archives=file:/a.zip#a", "file:/x.py"]
+    assert adapted(livys) == (None, ["--conf", "spark.archives=file:/a.zip#a", "file:/x.py"])
 
 
 def test_a_batch_runs_in_the_asked_folder_with_the_servers_properties_below_its_own(
@@ -84,6 +82,36 @@ def test_a_batch_runs_in_the_asked_folder_with_the_servers_properties_below_its_
     assert lines[3] == "--conf a=b file:/x.py 1"
     assert lines[4] == f"{tmp_path}/spark 127.0.0.1 /env/bin/python"
     assert not list((tmp_path / "scratch").iterdir())
+
+
+JAVA_OPTIONS = 'echo "$SPARK_SUBMIT_OPTS"; echo "$SPARK_LAUNCHER_OPTS"'
+
+
+def test_an_archive_that_is_there_is_used_and_one_that_is_not_is_not_asked_for(
+    submit: Submit, tmp_path: Path
+) -> None:
+    (tmp_path / "archives").mkdir()
+    (tmp_path / "archives/spark.jsa").touch()
+    with submit(JAVA_OPTIONS) as process:
+        driver, launcher = process.communicate()[0].splitlines()
+    assert driver == (
+        "-Dlog4j2.configurationFile=file:///log4j2.properties"
+        f" -XX:SharedArchiveFile={tmp_path}/archives/spark.jsa '-Xlog:cds*=off'"
+    )
+    assert "Archive" not in launcher
+
+
+def test_no_option_is_torn_apart_by_a_space_in_the_archives_path(tmp_path: Path) -> None:
+    archives = tmp_path / "a folder"
+    archives.mkdir()
+    for name in ("spark.jsa", "base.jsa"):
+        (archives / name).touch()
+    settings = Settings("/spark", "/java", "/python", "file:///log", "/scratch", str(archives), {})
+    environment = spark_submit.environment(settings, "/scratch/x")
+    assert f"-XX:SharedArchiveFile={archives}/spark.jsa" in shlex.split(
+        environment["SPARK_SUBMIT_OPTS"]
+    )
+    assert str(tmp_path) not in environment["SPARK_LAUNCHER_OPTS"], "the shell splits these"
 
 
 def test_a_folder_that_is_gone_is_said_in_the_log(submit: Submit) -> None:

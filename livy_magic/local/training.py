@@ -1,0 +1,190 @@
+"""Makes class-data archives: starts Spark and Livy once, to see which classes they load.
+
+A program of its own, ``python -m livy_magic.local.training ...``, which the supervisor runs in the
+background while nobody uses the server. It may be killed at any time: an archive is put where it
+belongs when it is whole, and what is abandoned half-made goes when the next one is made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import requests
+
+from ..errors import LocalServerError
+from . import jars, livy, processes, run_folder, spark_submit
+from .archives import LIVY_ARCHIVE, Archives
+from .cookie import SignedCookie
+from .java import Java, Spark, require_spark
+from .layout import ServerFolder, private, write_private
+from .spark_submit import BASE_ARCHIVE, SPARK_ARCHIVE, archive_options
+
+_NICE = 19  # the lowest priority there is
+_STOP_TIME = 60.0  # seconds; Livy writes its archive as it ends
+_TIMEOUT = 30.0  # seconds, for an answer of Livy's
+_LOOK = 0.1  # seconds
+
+# What most programs do, so that the classes for it are in the archive.
+_PROGRAM = """\
+import sys
+from pyspark.sql import SparkSession, functions as f
+
+spark = SparkSession.builder.getOrCreate()
+folder = sys.argv[1]
+rows = spark.range(100).withColumn("even", f.col("id") % 2 == 0)
+rows.write.parquet(f"{folder}/parquet")
+rows.write.csv(f"{folder}/csv", header=True)
+spark.read.parquet(f"{folder}/parquet").createOrReplaceTempView("rows")
+read = spark.read.csv(f"{folder}/csv", header=True, inferSchema=True)
+read.join(rows, "id").select(f.udf(lambda number: str(number))("id")).collect()
+spark.sql("select even, count(*), sum(id) from rows group by even order by even").show()
+pairs = spark.sparkContext.parallelize(range(10)).map(lambda number: (number % 2, number))
+print(pairs.reduceByKey(lambda one, other: one + other).collect())
+"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Make what is missing, unless somebody else does, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m livy_magic.local.training")
+    parser.add_argument("--run-dir", type=Path, required=True, help="the server's folder")
+    parser.add_argument("--java-home", type=Path, required=True)
+    parser.add_argument("--java-version", required=True)
+    options = parser.parse_args(argv)
+    os.nice(_NICE)
+    java = Java(options.java_home, options.java_version)
+    try:
+        make(ServerFolder(options.run_dir), java, require_spark())
+    except LocalServerError as problem:
+        sys.exit(f"no quick start: {problem}")
+    return 0
+
+
+def make(folder: ServerFolder, java: Java, spark: Spark) -> None:
+    """Make the archives that fit and are not there yet, unless somebody else does already.
+
+    Args:
+        folder: Of a server with this Spark.
+        java: What everything runs on.
+        spark: What batches run on.
+
+    Raises:
+        LocalServerError: One cannot be made.
+    """
+    livy_jars = jars.class_path(folder.jars)
+    archives = Archives.of(folder.archives, java, spark, livy_jars)
+    private(archives.folder.parent)
+    with archives.lock.held() as free:
+        if not free:
+            return
+        archives.prepare()
+        with tempfile.TemporaryDirectory(dir=archives.folder.parent, prefix="new-") as scratch:
+            training = _Training(archives, java, spark, livy_jars, Path(scratch))
+            for name in archives.missing():
+                training.make(name).replace(archives.folder / name)
+
+
+class _Training:
+    """A server of its own, to be started and ended for its archives alone."""
+
+    def __init__(
+        self, archives: Archives, java: Java, spark: Spark, livy_jars: Sequence[Path], scratch: Path
+    ) -> None:
+        self._archives = archives
+        self._java = java
+        self._livy_jars = livy_jars
+        self._scratch = scratch
+        self._server = ServerFolder(scratch / "server")
+        private(self._server.path)
+        write_private(self._server.secret, secrets.token_hex(32))
+        write_private(self._server.used, "")
+        run_folder.write(self._server, spark, java, archives, ui=False)
+
+    def make(self, name: str) -> Path:
+        """Return an archive, in the scratch folder."""
+        new = self._scratch / name
+        {BASE_ARCHIVE: self._base, SPARK_ARCHIVE: self._spark, LIVY_ARCHIVE: self._livy}[name](new)
+        if not new.exists():
+            raise LocalServerError(f"{name} was not made: {livy.cause(self._server.log)}")
+        return new
+
+    def _base(self, new: Path) -> None:
+        java = self._java.home / "bin/java"
+        self._run([str(java), "-Xshare:dump", f"-XX:SharedArchiveFile={new}"], dict(os.environ))
+
+    def _spark(self, new: Path) -> None:
+        """Run Spark as a batch runs it, so that both have the same class path."""
+        settings = spark_submit.Settings(
+            **json.loads((self._server.run / "spark-submit.json").read_text("utf-8"))
+        )
+        scratch = self._scratch / "spark"
+        scratch.mkdir()
+        program = scratch / "program.py"
+        program.write_text(_PROGRAM, "utf-8")
+        environment = spark_submit.environment(settings, str(scratch))
+        # The quick compiler is enough here, and no matter of the archive's.
+        options = [*self._dumping(new), "-XX:TieredStopAtLevel=1"]
+        environment["SPARK_SUBMIT_OPTS"] += f" {shlex.join(options)}"
+        arguments = ["--master", "local[2]", "--conf", "spark.sql.shuffle.partitions=2"]
+        arguments += [str(program), str(scratch)]
+        self._run(spark_submit.command(settings, str(scratch), arguments), environment)
+
+    def _livy(self, new: Path) -> None:
+        """Start Livy, ask it what clients ask for, and end it."""
+        server = self._server
+        mark = os.environ[processes.MARK]
+        process = livy.launch(server, self._java, self._livy_jars, mark, self._dumping(new))
+        try:
+            url = livy.ready(server, process, _go_on)
+            with requests.Session() as session:
+                session.trust_env = False  # a proxy would swallow the loopback address
+                session.auth = SignedCookie(server.secret, server.used)
+                session.headers["X-Requested-By"] = "livy_magic"
+                _use(session, f"{url}/batches", gone=self._scratch / "gone")
+            process.terminate()  # it writes the archive as it ends
+            process.wait(_STOP_TIME)
+        finally:
+            process.kill()
+
+    def _dumping(self, new: Path) -> list[str]:
+        base = self._archives.folder / BASE_ARCHIVE
+        return [f"-XX:ArchiveClassesAtExit={new}", *archive_options(str(base))]
+
+    def _run(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        with self._server.log.open("wb") as log:
+            subprocess.run(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                check=False,
+            )
+
+
+def _go_on(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
+
+
+def _use(session: requests.Session, batches: str, gone: Path) -> None:
+    """Submit a batch that ends at once, as its folder is not there, and look how it does."""
+    conf = {spark_submit.WORKING_DIRECTORY: str(gone)}
+    session.post(batches, json={"file": "/none.py", "conf": conf}, timeout=_TIMEOUT)
+    while session.get(f"{batches}/0/state", timeout=_TIMEOUT).json()["state"] != "dead":
+        time.sleep(_LOOK)
+    for path in ("", "/0", "/0/log"):
+        session.get(batches + path, timeout=_TIMEOUT)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
