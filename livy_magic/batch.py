@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -10,14 +9,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .display import LONGEST_LINE, label
-from .errors import BatchFailed, BatchGone, NotFound, Unreachable, WaitTimeout
+from .errors import BatchFailed, BatchGone, InvalidRequest, NotFound, Unreachable, WaitTimeout
+from .export import rendered
 from .logs import Line
 from .models import BatchId, BatchInfo, BatchRequest, is_final, is_success
 from .redact import plain
 from .watch import Snapshot, Watch, contradicts
 
 if TYPE_CHECKING:
-    from .livy import Livy
+    from .livy import Livy, Plan
 
 OUTPUT = frozenset({"program", "gap"})  # kinds of log lines that are the program's own
 # Where the JVM was says little; what it complained of, in the lines between, says all.
@@ -34,7 +34,7 @@ class Batch:
 
     Attributes:
         server: The :class:`Livy` it belongs to.
-        request: What was submitted, where that happened here.
+        plan: What was submitted, where that happened here.
     """
 
     def __init__(
@@ -42,11 +42,11 @@ class Batch:
         server: Livy,
         info: BatchInfo,
         *,
-        request: BatchRequest | None = None,
+        plan: Plan | None = None,
         submitted: float | None = None,
     ) -> None:
         self.server = server
-        self.request = request
+        self.plan = plan
         self._found = info
         self._submitted = submitted
 
@@ -56,6 +56,11 @@ class Batch:
 
     def __repr__(self) -> str:
         return f"Batch {label(self.info)}: {self.state}"
+
+    @property
+    def request(self) -> BatchRequest | None:
+        """The POST body as it was sent, where that happened here."""
+        return self.plan.request if self.plan else None
 
     @property
     def info(self) -> BatchInfo:
@@ -127,6 +132,8 @@ class Batch:
 
     def __await__(self) -> Generator[object, None, Batch]:
         """``await batch`` is :meth:`wait` for asynchronous code."""
+        import asyncio  # a kernel has it loaded already; whoever only submits need not
+
         loop = asyncio.get_running_loop()
         ended = loop.create_future()
 
@@ -221,6 +228,22 @@ class Batch:
     def on_change(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
         """Call ``callback(snapshot)`` whenever something changes; returns how to stop that."""
         return self._watch.subscribe(callback)
+
+    def export(self, form: str) -> str:
+        """Return the submission as something else, secrets masked.
+
+        Args:
+            form: ``json``, ``curl``, ``python`` …: see :mod:`livy_magic.export`.
+
+        Raises:
+            InvalidRequest: There is no such form, or the batch was not submitted from here.
+        """
+        if self.plan is None:
+            raise InvalidRequest(
+                f"batch {label(self.info)} was not submitted from here, "
+                "and Livy tells nobody what a batch was asked to run"
+            )
+        return rendered(form, self.server, self.plan)
 
     def kill(self, timeout: float = 150.0) -> None:
         """Kill the batch, and make the server forget it. A batch that has ended is only forgotten.

@@ -1,40 +1,422 @@
-"""A planned submission as something else: what ``--dry-run`` prints. Secrets are masked."""
+"""A submission in other forms: what ``--dry-run=FORM`` prints and ``batch.export(FORM)`` returns.
+
+================  ==============================================================================
+form              what it is
+================  ==============================================================================
+``json``          the POST body
+``curl``          the POST as a command
+``python``        a program that submits the same with this package, staging included
+``spark-submit``  a command that gives Spark the same without Livy
+================  ==============================================================================
+
+Each can be run as it stands, where no secret is in it: those are masked, and a comment on top says so.
+"""
 
 from __future__ import annotations
 
+import ast
+import dataclasses
 import json
+import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from .livy import Livy, Plan
-from .redact import MASK, mask_url
+from requests.utils import get_environ_proxies, select_proxy
+
+from .auth import AuthSpec
+from .errors import InvalidRequest
+from .fields import nearest
+from .local.cookie import SignedCookie
+from .local.spark_submit import WORKING_DIRECTORY
+from .models import POST_FIELDS, BatchRequest, Code
+from .redact import MASK, is_secret, mask_url, plain
 from .staging import Upload
+
+if TYPE_CHECKING:
+    from .livy import Livy, Plan
+
+WIDTH = 88  # characters of a line of Python, as formatters have it
+_LONGEST_WORD = 100_000  # bytes of one word of a command; Linux takes 128 KiB
+
+_SECRET_HEADER = re.compile(r"auth|cookie|key|session|jwt|sign", re.IGNORECASE)
+
+# What Livy hands to spark-submit as a property (protocol, part 1); with a local master, spark-submit
+# would drop some of the options.
+_AS_PROPERTY = {
+    "driverMemory": "spark.driver.memory",
+    "driverCores": "spark.driver.cores",
+    "executorMemory": "spark.executor.memory",
+    "executorCores": "spark.executor.cores",
+    "numExecutors": "spark.executor.instances",
+}
+# Livy puts what a field lists before what the property does; for spark-submit, the option hides it.
+_SAME_LIST = {
+    "jars": "spark.jars",
+    "files": "spark.files",
+    "archives": "spark.yarn.dist.archives",
+}
+_PRIVATE_MASTER = "local[*]"  # as local/run_folder.py has it
+
+
+def rendered(form: str, livy: Livy, plan: Plan) -> str:
+    """Return a submission in one of ``FORMS``, secrets masked.
+
+    Raises:
+        InvalidRequest: There is no such form.
+    """
+    if form not in FORMS:
+        known = f"; there are {', '.join(FORMS)}"
+        raise InvalidRequest(f"no form is called {form!r}{nearest(form, FORMS) or known}")
+    return FORMS[form](livy, plan)
+
+
+# -- json -----------------------------------------------------------------------------------------
 
 
 def as_json(livy: Livy, plan: Plan) -> str:
-    """Return the POST body."""
+    """Return the POST body, and below it what would be staged first."""
     del livy
-    return json.dumps(plan.request.shown(), indent=2, ensure_ascii=False)
+    return "\n".join([_json(plan.request, indent=2), *_to_be_staged(plan.uploads)])
+
+
+def _json(request: BatchRequest, indent: int | None = None) -> str:
+    body = _shown(request)
+    text = json.dumps(body, indent=indent, ensure_ascii=False)
+    return text if plain(text) == text else json.dumps(body, indent=indent)
+
+
+def _shown(request: BatchRequest) -> dict[str, Any]:
+    """Return the POST body, masked; what is not masked keeps its type, in ``extra``, too."""
+    body = request.shown()
+    harmless = {key: value for key, value in request.extra.items() if MASK not in str(body[key])}
+    return body | harmless
+
+
+def _to_be_staged(uploads: Iterable[Upload]) -> list[str]:
+    return [
+        f"would be staged first: {mask_url(upload.uri)} ({upload.size} bytes)" for upload in uploads
+    ]
+
+
+# -- curl -----------------------------------------------------------------------------------------
 
 
 def as_curl(livy: Livy, plan: Plan) -> str:
-    """Return the POST as a curl command; what is secret is left to whoever runs it to put in."""
-    body = json.dumps(plan.request.shown(), ensure_ascii=False)
+    """Return the POST as a curl command, with authentication as far as it can be written down."""
+    body = _json(plan.request)
+    login, missing = _login(livy)
     command = [
-        "curl", "--fail-with-body", "--request", "POST",
-        "--header", "Content-Type: application/json",
-        "--header", "X-Requested-By: livy_magic",
-        "--data", body,
-        mask_url(f"{livy.url}/batches"),
-    ]  # fmt: skip
-    return f"{shlex.join(command)}\n# put in: credentials, and what is shown as {MASK}"
+        "curl --fail-with-body --request POST",
+        *_headers(livy.connection.get("headers") or {}),
+        *login,
+        *_transport(livy.url, livy.connection),
+    ]
+    url = shlex.quote(mask_url(f"{livy.url}/batches"))
+    if len(body.encode()) < _LONGEST_WORD:
+        text = _continued([*command, _option("--data", body), url])
+    else:
+        text = f"{_continued([*command, '--data-binary @-', url])} <<'JSON'\n{body}\nJSON"
+    return _commented([*_to_be_staged(plan.uploads), *missing], text)
 
 
-FORMS: dict[str, Callable[[Livy, Plan], str]] = {"json": as_json, "curl": as_curl}
+def _headers(further: Mapping[str, str]) -> list[str]:
+    """Return the headers; Livy wants the second one for its protection against CSRF."""
+    headers = {"Content-Type": "application/json", "X-Requested-By": "livy_magic"}
+    for name, value in further.items():
+        hidden = is_secret(name) or _SECRET_HEADER.search(name)
+        headers[name] = MASK if hidden else value
+    return [_option("--header", f"{name}: {value}") for name, value in headers.items()]
 
 
-def uploads(files: Sequence[Upload]) -> str:
-    """Return what would be staged before, a line each."""
-    return "\n".join(
-        f"would be staged first: {mask_url(file.uri)} ({file.size} bytes)" for file in files
-    )
+def _login(livy: Livy) -> tuple[list[str], list[str]]:
+    """Return the options that say who one is, and what there is to do before."""
+    if isinstance(livy.auth, SignedCookie):
+        return [f'--cookie "$({shlex.join(livy.auth.command)})"'], []
+    if livy.auth is None:
+        return [], []
+    spec = livy.settings.auth if livy.settings else AuthSpec("custom")
+    match spec.kind:
+        case "basic" if spec.options["password"].source == "netrc":
+            return ["--netrc"], []
+        case "basic":
+            return [_option("--user", spec.options["user"])], []
+        case "kerberos":
+            return ["--negotiate --user :"], []
+        case "bearer":
+            return _bearer(spec)
+    what = spec.options.get("object", type(livy.auth).__name__)
+    return [], [f"put in: what the auth object {what} adds to a request"]
+
+
+def _bearer(spec: AuthSpec) -> tuple[list[str], list[str]]:
+    token = spec.options["token"]
+    variable, missing = token.detail, []
+    if token.source != "env":
+        variable, missing = "LIVY_TOKEN", [f"put into LIVY_TOKEN: the token from {token}"]
+    header = spec.options.get("header", "Authorization")
+    prefix = spec.options.get("prefix", "Bearer" if header.lower() == "authorization" else "")
+    start = f"{header}: {prefix} " if prefix else f"{header}: "
+    quoted = re.sub(r'([\\"$`])', r"\\\1", start)
+    return [f'--header "{quoted}${variable}"'], missing
+
+
+def _transport(url: str, connection: Mapping[str, Any]) -> list[str]:
+    """Return the options for proxy and TLS."""
+    options = []
+    proxy = select_proxy(url, dict(connection.get("proxies") or {}))
+    if proxy:
+        options.append(_option("--proxy", _without_login(proxy)))
+    elif get_environ_proxies(url):  # curl would take it, and a proxy swallows loopback
+        options.append("--noproxy '*'")
+    verify, cert = connection.get("verify", True), connection.get("cert")
+    if verify is False:
+        options.append("--insecure")
+    elif verify is not True:
+        options.append(_option("--capath" if Path(verify).is_dir() else "--cacert", verify))
+    if cert:
+        files = [cert] if isinstance(cert, str) else cert
+        options += [
+            _option(flag, file) for flag, file in zip(("--cert", "--key"), files, strict=False)
+        ]
+    return options
+
+
+def _without_login(proxy: str) -> str:
+    scheme, separator, rest = proxy.rpartition("://")
+    _, at, place = rest.rpartition("@")
+    return f"{scheme}{separator}{MASK if at else ''}{at}{place}"
+
+
+# -- python ---------------------------------------------------------------------------------------
+
+
+def as_python(livy: Livy, plan: Plan) -> str:
+    """Return a program that submits the same: the request as it was given, which is staged anew."""
+    code = plan.given.file.text if isinstance(plan.given.file, Code) else None
+    names = "BatchRequest, Code, Livy" if code else "BatchRequest, Livy"
+    parts = [
+        f"from livy_magic import {names}",
+        f"code = {code_literal(code)}" if code else "",
+        f"request = {_call('BatchRequest', _arguments(plan.given))}",
+        f"livy = {_connection(livy)}",
+    ]
+    submit = f"batch = livy.submit({', '.join(['request', *_choices(plan)])})\nbatch.wait()"
+    return _commented(_left_out(livy), "\n\n".join(filter(None, parts)) + f"\n{submit}")
+
+
+def _arguments(request: BatchRequest) -> dict[str, str]:
+    """Return what BatchRequest takes, as source text."""
+    body = _shown(request)
+    arguments = {
+        field.name: _expression(body[field.metadata["json"]], len(field.name))
+        for field in POST_FIELDS
+        if field.metadata["json"] in body
+    }
+    if isinstance(request.file, Code):
+        arguments["file"] = "Code(code)"
+    if request.extra:
+        arguments["extra"] = _expression({key: body[key] for key in request.extra}, len("extra"))
+    return arguments
+
+
+def _connection(livy: Livy) -> str:
+    if livy.settings is None:
+        return f"Livy({_literal(mask_url(livy.url))})"
+    return f"Livy.connect({_literal(livy.target) if livy.target else ''})"
+
+
+def _left_out(livy: Livy) -> list[str]:
+    if livy.settings is None:
+        return ["put in: what else Livy() was told, such as auth and staging"]
+    named = ("url", "profile")
+    origins = livy.settings.origins
+    here = [name for name, origin in origins.items() if origin == "%config" and name not in named]
+    return [f"put into a profile what %config says of {', '.join(here)}"] if here else []
+
+
+def _choices(plan: Plan) -> list[str]:
+    """Return what submit() was told besides, where that is not its default."""
+    told = {
+        field.name: getattr(plan, field.name)
+        for field in dataclasses.fields(plan)
+        if field.default is not dataclasses.MISSING and getattr(plan, field.name) != field.default
+    }
+    return [f"{name}={_expression(value, 0)}" for name, value in told.items()]
+
+
+def _call(function: str, arguments: Mapping[str, str]) -> str:
+    lines = "".join(f"    {name}={value},\n" for name, value in arguments.items())
+    return f"{function}(\n{lines})"
+
+
+def _expression(value: object, before: int, depth: int = 1) -> str:
+    """Return the source of a JSON value, over several lines where it does not fit into one.
+
+    Args:
+        value: Text, number, list, mapping …
+        before: Characters before it in its line, besides its indentation and two signs.
+        depth: Levels of indentation.
+    """
+    if isinstance(value, str):
+        return _literal(value)
+    if isinstance(value, Mapping):
+        keys = [f"{_literal(key)}: " for key in value]
+        items = [
+            key + _expression(item, len(key), depth + 1)
+            for key, item in zip(keys, value.values(), strict=True)
+        ]
+        left, right = "{}"
+    elif isinstance(value, Sequence):
+        items = [_expression(item, 0, depth + 1) for item in value]
+        left, right = "[]"
+    else:
+        return repr(value)
+    line = f"{left}{', '.join(items)}{right}"
+    if 4 * depth + before + 2 + len(line) <= WIDTH and "\n" not in line:
+        return line
+    inner = "".join(f"{'    ' * (depth + 1)}{item},\n" for item in items)
+    return f"{left}\n{inner}{'    ' * depth}{right}"
+
+
+def _literal(text: str) -> str:
+    """Return the source of a text, in double quotes unless single ones take fewer backslashes."""
+    single = repr('"' + text)[2:-1]
+    if text.count('"') > text.count("'"):
+        return f"'{single}'"
+    double = single.replace("\\'", "'").replace('"', '\\"')
+    return f'"{double}"'
+
+
+def code_literal(text: str) -> str:
+    """Return the source of code as a literal that reads like the code, if there is one."""
+    if "\n" in text and plain(text) == text:
+        start = "" if "\\" in text else "\\\n"
+        for quotes in ('"""', "'''"):
+            source = f"{'' if start else 'r'}{quotes}{start}{text}{quotes}"
+            if _means(source, text):
+                return source
+    return _literal(text)
+
+
+def _means(source: str, text: str) -> bool:
+    try:
+        return bool(ast.literal_eval(source) == text)
+    except SyntaxError:
+        return False
+
+
+# -- spark-submit ---------------------------------------------------------------------------------
+
+
+def as_spark_submit(livy: Livy, plan: Plan) -> str:
+    """Return a command that gives Spark what Livy would give it (protocol, part 1).
+
+    Files that are not staged yet are read where they are; code becomes a file in a folder of its
+    own, where it overwrites nothing and no module beside it is imported in place of another.
+    """
+    application, script = "", []
+    paths: dict[str, str] = {}
+    notes = [
+        "what else the private Livy sets, such as a secret for Spark's ports, is left out"
+        if livy.private
+        else "master and deploy mode are the server's to decide: add --master and --deploy-mode"
+    ]
+    for file in plan.uploads:
+        name = file.target.rpartition("/")[2]
+        if isinstance(file.source, bytes):
+            application, script = '"$app"', [_script(name, file.source.decode())]
+        elif isinstance(file.source, Path) and file.source.name == name:
+            paths[file.uri] = _path(file.source)
+        else:  # a folder or wheel that is made a zip on its way
+            notes += _to_be_staged([file])
+    request = _with_paths(plan.request, paths)
+    if request.extra:
+        notes.append(f"left out, since spark-submit does not know it: {', '.join(request.extra)}")
+    body = _shown(request)
+    folder = body.get("conf", {}).pop(WORKING_DIRECTORY, None)
+    if folder:
+        script.append(f"cd {shlex.quote(folder)} && \\")
+    if livy.private:
+        body.pop("proxyUser", None)  # impersonation is off there
+    words = [application or shlex.quote(body["file"]), *map(shlex.quote, body.get("args", ()))]
+    command = [
+        "spark-submit",
+        *([_option("--master", _PRIVATE_MASTER)] if livy.private else []),
+        *(_option(flag, value) for flag, value in _spark_options(body)),
+        " ".join(words),
+    ]
+    return _commented(notes, "\n".join([*script, _continued(command)]))
+
+
+def _with_paths(request: BatchRequest, paths: Mapping[str, str]) -> BatchRequest:
+    """Return the request with paths for these URIs."""
+
+    def path(uri: str) -> str:
+        base, mark, alias = uri.partition("#")
+        return f"{paths.get(base, base)}{mark}{alias}"
+
+    changes: dict[str, Any] = {"file": path(str(request.file))}
+    for name in ("py_files", "jars", "files", "archives"):
+        if values := getattr(request, name):
+            changes[name] = [path(value) for value in values]
+    return request.replace(**changes)
+
+
+def _path(path: Path) -> str:
+    """Return a path as spark-submit takes it: as a URI where a sign in it could mean something."""
+    return str(path) if quote(str(path)) == str(path) else path.as_uri()
+
+
+def _spark_options(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield spark-submit's options, each with its value."""
+    conf = dict(body.get("conf", {}))
+    conf |= {key: body[field] for field, key in _AS_PROPERTY.items() if field in body}
+    for field in POST_FIELDS:
+        key, flag = field.metadata["json"], field.metadata["flag"]
+        if flag is None or key == "conf" or key in _AS_PROPERTY or not body.get(key):
+            continue
+        values = body[key] if isinstance(body[key], list) else [body[key]]
+        if also := conf.pop(_SAME_LIST.get(key), None):
+            values = [*values, also]
+        yield flag, ",".join(values)
+    for key, value in conf.items():
+        yield "--conf", f"{key}={value}"
+
+
+def _script(filename: str, code: str) -> str:
+    """Return commands that write code into a file, and its path into ``app``."""
+    end = "PYTHON"
+    while end in code:
+        end += "_"
+    newline = "" if code.endswith("\n") else "\n"
+    return f"app=$(mktemp -d)/{filename}\ncat > \"$app\" <<'{end}'\n{code}{newline}{end}"
+
+
+# -- what the forms share -------------------------------------------------------------------------
+
+
+def _option(flag: str, value: str) -> str:
+    return f"{flag} {shlex.quote(value)}"
+
+
+def _continued(lines: Iterable[str]) -> str:
+    return " \\\n  ".join(lines)
+
+
+def _commented(notes: Iterable[str], text: str) -> str:
+    """Return the text with a comment above it on what it takes to run it."""
+    notes = [*notes, f"put in: what is shown as {MASK}"] if MASK in text else [*notes]
+    if plain(text) != text:
+        notes.append("put in: control characters, which are shown as \\x1b or not at all")
+    return "\n".join([*(f"# {' '.join(plain(note).split())}" for note in notes), plain(text)])
+
+
+FORMS: dict[str, Callable[[Livy, Plan], str]] = {
+    "json": as_json,
+    "curl": as_curl,
+    "python": as_python,
+    "spark-submit": as_spark_submit,
+}

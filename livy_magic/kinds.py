@@ -131,7 +131,7 @@ class Texts(Kind):
     def item(self, value: object) -> str:
         """Return one entry of the list, checked."""
         if not isinstance(value, str) or not value.strip():
-            raise ValueError("is empty or not text")
+            raise ValueError("is empty or no text")
         return value
 
     def parse(self, text: str) -> tuple[str, ...]:
@@ -184,7 +184,7 @@ class Conf(Kind):
         """See Kind."""
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
-            raise ValueError("is not of the form key=value")
+            raise ValueError("is not of the form key=value, without blanks")
         return self.check({key.strip(): value})
 
     def to_json(self, value: object) -> dict[str, str]:

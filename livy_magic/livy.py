@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
@@ -34,8 +34,10 @@ from .errors import (
 )
 from .models import POST_FIELDS, BatchId, BatchInfo, BatchRequest, is_final
 from .names import another, unique
+from .paths import resolve
+from .progress import Patient, Report, silent
 from .redact import mask_url
-from .staging import Staging, Upload, resolve
+from .staging import Staging, Upload
 from .watcher import Watcher
 
 IfExists: TypeAlias = Literal["fail", "attach", "replace", "rename"]
@@ -53,10 +55,16 @@ class Plan:
     Attributes:
         request: The request with every default, its name, and URIs that Livy can read.
         uploads: What has to be staged before.
+        given: The request as it was given, without all that.
+        if_exists: As :meth:`Livy.submit` was told; so are ``stage`` and ``defaults``.
     """
 
     request: BatchRequest
     uploads: tuple[Upload, ...]
+    given: BatchRequest
+    if_exists: IfExists = "fail"
+    stage: StageMode = "auto"
+    defaults: bool = True
 
 
 class Livy:
@@ -73,6 +81,9 @@ class Livy:
         staging_options: fsspec's storage options for it.
         defaults: Field values by Python name for every request that leaves them unset.
         connection: What else :class:`~livy_magic.client.LivyClient` takes.
+
+    Attributes:
+        target: What :meth:`connect` was asked for, by its caller or by ``%config``.
     """
 
     def __init__(
@@ -89,6 +100,9 @@ class Livy:
     ) -> None:
         self.url = url.rstrip("/")
         self.user = user
+        self.auth = auth
+        self.connection = connection
+        self.target: str | None = None
         self.client = LivyClient(self.url, auth=auth, **connection)
         self.watcher = Watcher(self.client, may_return=self.is_current)
         self.staging: Staging | None = None
@@ -105,7 +119,7 @@ class Livy:
         self._tidied = False
         self._handles: WeakValueDictionary[BatchId, Batch] = WeakValueDictionary()
         # By id and name: ids begin anew when a server restarts without recovery.
-        self._requests: dict[tuple[BatchId, str | None], BatchRequest] = {}
+        self._plans: dict[tuple[BatchId, str | None], Plan] = {}
 
     def __repr__(self) -> str:
         return f"Livy({mask_url(self.url)!r})"
@@ -161,6 +175,8 @@ class Livy:
                 timeout=settings.timeout,
             )
         livy.settings = settings
+        chosen = target or (overrides or {}).get("profile") or (overrides or {}).get("url")
+        livy.target = str(chosen) if chosen else None
         return livy
 
     @cached_property
@@ -184,7 +200,17 @@ class Livy:
         Raises:
             NotFound: The server knows none.
         """
-        batch = self._handle(self.client.batch(key))
+        try:
+            batch = self._handle(self.client.batch(key))
+        except NotFound as problem:
+            raise NotFound(
+                f"Livy knows no batch {key!r}{fields.nearest(str(key), self.known_names())}\n"
+                "It forgets one about ten minutes after its end, or when it is killed;"
+                " %livy_batches lists those it knows.",
+                request=problem.request,
+                status=problem.status,
+                text=problem.text,
+            ) from None
         batch.keep_current()
         return batch
 
@@ -225,29 +251,39 @@ class Livy:
                 found.append(self._handle(info))
         return found
 
+    def known_names(self) -> list[str]:
+        """Return the names of batches that were submitted from here, or that somebody holds."""
+        held = {batch.name for batch in self._handles.values()}
+        return sorted(filter(None, held | {name for _, name in self._plans}))
+
     def _is_mine(self, info: BatchInfo) -> bool:
-        submitted_here = (info.id, info.name) in self._requests
+        submitted_here = (info.id, info.name) in self._plans
         return submitted_here or (info.owner is not None and info.owner == self.user)
 
-    def _handle(
-        self, info: BatchInfo, request: BatchRequest | None = None, submitted: float | None = None
-    ) -> Batch:
+    def _handle(self, info: BatchInfo, submitted: float | None = None) -> Batch:
         batch = self._handles.get(info.id)
         # After a restart of the server the id may be another batch's.
         if batch is None or batch.name != info.name:
-            batch = Batch(self, info, request=request, submitted=submitted)
+            plan = self._plans.get((info.id, info.name))
+            batch = Batch(self, info, plan=plan, submitted=submitted)
             self._handles[info.id] = batch
         return batch
 
     # -- a new batch ------------------------------------------------------------------------------
 
     def plan(
-        self, request: BatchRequest, *, stage: StageMode = "auto", defaults: bool = True
+        self,
+        request: BatchRequest,
+        *,
+        if_exists: IfExists = "fail",
+        stage: StageMode = "auto",
+        defaults: bool = True,
     ) -> Plan:
         """Return exactly what :meth:`submit` would send, without sending anything.
 
         Args:
             request: What to run.
+            if_exists: See :meth:`submit`; nobody is asked here whether the name is held.
             stage: ``auto`` stages local files, ``always`` also what the server might read itself,
                 ``never`` leaves paths as they are.
             defaults: Fill what the request leaves unset from the profile's defaults.
@@ -256,7 +292,9 @@ class Livy:
             InvalidRequest: A local file does not exist.
             StagingError: There is something to stage, and no place configured.
         """
-        return self._planned(self._complete(request, defaults=defaults), stage)
+        complete = self._complete(request, defaults=defaults)
+        sent, uploads = self._resolved(complete, stage, silent)
+        return Plan(sent, uploads, request, if_exists, stage, defaults)
 
     def _complete(self, request: BatchRequest, *, defaults: bool) -> BatchRequest:
         """Return the request with what the private server and the profile add to it."""
@@ -270,19 +308,21 @@ class Livy:
         )
         return BatchRequest(**fields.merged(*layers), extra=request.extra)
 
-    def _planned(self, request: BatchRequest, stage: StageMode) -> Plan:
+    def _resolved(
+        self, request: BatchRequest, stage: StageMode, progress: Report
+    ) -> tuple[BatchRequest, tuple[Upload, ...]]:
         """Return the request under a name, with URIs for paths and code, and what to send for them."""
         _check_choice("stage", stage, get_args(StageMode))
         if request.name is None:
             request = request.replace(name=unique(request.file))
-        complete, uploads = resolve(
+        return resolve(
             request,
             self.staging,
             mode=stage,
             private=self.private is not None,
             folder=Path.cwd(),
+            report=progress,
         )
-        return Plan(complete, uploads)
 
     def submit(
         self,
@@ -304,24 +344,28 @@ class Livy:
                 a finished one of mine; ``rename``.
             stage: See :meth:`plan`.
             defaults: See :meth:`plan`.
-            report: Takes lines of progress of large uploads.
+            report: Takes a line of progress every two seconds, when files take that long.
 
         Raises:
             NotSubmitted: No batch was started, for certain.
             SubmitUnknown: The server's answer was lost, and it does not show the batch.
         """
         _check_choice("if_exists", if_exists, get_args(IfExists))
-        request = self._complete(request, defaults=defaults)
-        if request.name is not None:
-            holder = self._find(request.name)
+        complete = self._complete(request, defaults=defaults)
+        progress = Patient(report or silent)
+        if complete.name is not None:
+            holder = self._find(complete.name)
             if holder is not None:
-                if if_exists == "attach" and self._is_running_twin(holder, request):
+                if if_exists == "attach" and self._is_running_twin(
+                    holder, self._resolved(complete, stage, progress)[0]
+                ):
                     return self._handle(holder)
-                request = self._free_name(request, holder, if_exists)
+                complete = self._free_name(complete, holder, if_exists)
                 if if_exists == "attach" and report:
-                    report(f"batch {label(holder)} runs something else: this is {request.name!r}")
-        plan = self._planned(request, stage)
-        self._stage(plan.uploads, report)
+                    report(f"batch {label(holder)} runs something else: this is {complete.name!r}")
+        sent, uploads = self._resolved(complete, stage, progress)
+        plan = Plan(sent, uploads, request, if_exists, stage, defaults)
+        self._stage(plan.uploads, progress)
         submitted = time.time()
         try:
             info = self._post(plan.request)
@@ -331,18 +375,18 @@ class Livy:
                 f"Look with %livy_batches --name {plan.request.name} before submitting again.",
                 name=str(plan.request.name),
             ) from None
-        self._requests[info.id, info.name] = request
-        batch = self._handle(info, plan.request, submitted)
+        self._plans[info.id, info.name] = replace(plan, uploads=())
+        batch = self._handle(info, submitted)
         batch.keep_current()
         return batch.wait() if wait else batch
 
-    def _stage(self, uploads: Sequence[Upload], report: Callable[[str], None] | None) -> None:
+    def _stage(self, uploads: Sequence[Upload], progress: Report) -> None:
         """Send what is to be staged; the first time, remove old files while nobody waits for it."""
         if not uploads:
             return
         assert self.staging is not None
         for upload in uploads:
-            self.staging.send(upload, report)
+            self.staging.send(upload, progress)
         if not self._tidied:
             self._tidied = True
             threading.Thread(target=_tidy, args=[self.staging], daemon=True).start()
@@ -353,10 +397,9 @@ class Livy:
         except NotFound:
             return None
 
-    def _is_running_twin(self, holder: BatchInfo, request: BatchRequest) -> bool:
-        return (
-            not is_final(holder.state) and self._requests.get((holder.id, holder.name)) == request
-        )
+    def _is_running_twin(self, holder: BatchInfo, sent: BatchRequest) -> bool:
+        known = self._plans.get((holder.id, holder.name))
+        return known is not None and known.request == sent and not is_final(holder.state)
 
     def _free_name(
         self, request: BatchRequest, holder: BatchInfo, if_exists: IfExists

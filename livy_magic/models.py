@@ -20,6 +20,8 @@ from .redact import is_secret, mask_body
 
 BatchId: TypeAlias = int | str  # Livy counts; other servers that speak the API use GUIDs
 
+# What Livy itself calls them (protocol, part 5); other servers have other words.
+STATES = ("starting", "recovering", "running", "success", "dead", "killed")
 SUCCESSFUL = frozenset({"success", "finished"})
 FAILED = frozenset({"dead", "error", "killed", "canceled", "cancelled"})
 
@@ -102,7 +104,7 @@ class BatchRequest:
     py_files: Sequence[str] | None = _field(
         Texts(), json="pyFiles", flag="--py-files", group="dependencies",
         example="helpers.py,lib.zip",
-        help="Python modules, zips or eggs to put on the program's path",
+        help="Python modules, package folders, wheels, zips or eggs to put on the program's path",
     )  # fmt: skip
     jars: Sequence[str] | None = _field(
         Texts(), json="jars", flag="--jars", group="dependencies",
@@ -117,7 +119,7 @@ class BatchRequest:
     archives: Sequence[str] | None = _field(
         Texts(), json="archives", flag="--archives", group="dependencies",
         example="env.tar.gz#env",
-        help="archives to unpack in each executor's working folder (YARN)",
+        help="archives or folders to unpack: SparkFiles.get(name), on YARN also the working folder",
     )  # fmt: skip
     driver_memory: str | None = _field(
         Size(), json="driverMemory", flag="--driver-memory", group="resources",

@@ -5,10 +5,8 @@ from __future__ import annotations
 import functools
 import getpass
 import importlib
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from netrc import NetrcParseError
 from typing import Any
 
 from requests.utils import get_netrc_auth
@@ -108,6 +106,8 @@ def _from_keyring(service: str, user: str) -> str:
 
 def from_netrc(url: str, user: str | None) -> tuple[str, str]:
     """Return user and password of netrc's entry for the host of ``url``."""
+    from netrc import NetrcParseError
+
     try:
         entry = get_netrc_auth(url, raise_errors=True)
     except (NetrcParseError, OSError) as error:
@@ -133,6 +133,8 @@ def _from_prompt(ask: Callable[[str], str], question: str) -> str:
 
 
 def _from_command(argv: list[str]) -> str:
+    import subprocess
+
     what = f"token command {argv[0]}"
     try:
         done = subprocess.run(

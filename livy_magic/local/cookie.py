@@ -10,7 +10,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from requests import PreparedRequest
 from ..auth import RenewingAuth
 
 _VALID = 600.0  # seconds; each request is signed anew, so this only has to outlast one
+_VALID_IN_SHELL = 60.0  # seconds; a command's words can be read by others while it runs
 _TOUCH_EVERY = 20.0  # seconds
 
 
@@ -46,6 +49,21 @@ def signed(name: str, secret: bytes, expires: float) -> str:
     return f"{token}&s={base64.b64encode(digest).decode()}"
 
 
+def header(secret: bytes, valid: float) -> str:
+    """Return a ``Cookie`` header's value that lets us in.
+
+    Args:
+        secret: What the server signs with.
+        valid: For how many seconds.
+    """
+    return f'hadoop.auth="{signed(owner(), secret, time.time() + valid)}"'
+
+
+def main(argv: Sequence[str]) -> None:
+    """Print such a header for a command in a shell; the first argument is the secret's file."""
+    print(header(Path(argv[0]).read_bytes(), _VALID_IN_SHELL))  # noqa: T201 - a program's output
+
+
 class SignedCookie(RenewingAuth):
     """Signs requests to the private Livy, and tells its supervisor that it is in use.
 
@@ -65,12 +83,16 @@ class SignedCookie(RenewingAuth):
 
     def apply(self, request: PreparedRequest) -> None:
         """Sign one request, afresh each time, so that no cookie ever grows old."""
-        value = signed(owner(), self._key, time.time() + _VALID)
-        request.headers["Cookie"] = f'hadoop.auth="{value}"'
+        request.headers["Cookie"] = header(self._key, _VALID)
         if time.monotonic() - self._touched >= _TOUCH_EVERY:
             with suppress(FileNotFoundError):  # the server has ended
                 os.utime(self._used)
             self._touched = time.monotonic()
+
+    @property
+    def command(self) -> list[str]:
+        """The command that prints the header, for who can read the secret."""
+        return [sys.executable, "-m", "livy_magic.local.print_cookie", str(self._secret)]
 
     def renew(self) -> None:
         """Read the secret again."""

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..batch import Batch
 from .card import Card
 from .magics import LivyMagics
 
+_LINE = re.compile(r"\s*%{0,2}livy_(connect|submit|batch|batches|log|wait|kill|local)\s")
+
 
 def load(shell: Any) -> None:
     """Register the magics, and the card as the way a Batch shows."""
     shell.register_magics(LivyMagics)
+    shell.set_hook("complete_command", _completed, re_key=_LINE)
     if hasattr(shell, "kernel"):  # a terminal cannot renew what it has printed
         shell.display_formatter.ipython_display_formatter.for_type(Batch, Card)
+
+
+def _completed(shell: Any, event: Any) -> list[str]:
+    magics: LivyMagics = shell.magics_manager.registry[LivyMagics.__name__]
+    return magics.complete(event.text_until_cursor)
 
 
 def unload(shell: Any) -> None:
@@ -28,4 +37,5 @@ def unload(shell: Any) -> None:
         ]:
             del kind[name]
     shell.configurables.remove(magics)
+    shell.strdispatchers["complete_command"].regexs.pop(_LINE, None)
     shell.display_formatter.ipython_display_formatter.pop(Batch, None)

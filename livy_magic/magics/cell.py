@@ -21,27 +21,37 @@ from IPython.core.error import UsageError
 from ..errors import InvalidRequest
 from ..fields import find, nearest, read
 from ..models import POST_FIELDS
-from ..redact import is_secret, mask_args, mask_url
-from .options import CELL, Option, split
+from ..redact import is_secret, mask_args, mask_text, mask_url
+from .options import CELL, SPARK_SUBMIT, Option
+from .spark_submit import REFUSED, Properties
+from .words import split
 
 MARK = "#|"
+_ALMOST_MARK = re.compile(r"#\s+\|\s*[\w-]+\s*:")
 _NULLS = ("null", "Null", "NULL")
 MAGIC = "%%livy_batch"
 FIRST_LINE = 2  # line 1 of a notebook cell is the magic's
 
 CELL_FORMS = (
     "the cell may hold Python code, below `#| name: value` options if there are any; or such options"
-    " alone, with `#| file: hdfs:///jobs/etl.py`; or one JSON object, the POST body"
+    " alone, with `#| file: hdfs:///jobs/etl.py`; or a spark-submit command; or one JSON object, the"
+    " POST body"
 )
 
 _JSON_KEYS = [post.metadata["json"] for post in POST_FIELDS]
-_OPTIONS = {option.name: option for option in CELL}
+_OPTIONS = {option.name: option for option in CELL if option not in SPARK_SUBMIT}
+_PROPERTIES = {option.name: option for option in SPARK_SUBMIT if not find(option.name)}
 
 _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 # A comment on line 1 or 2 that Python takes for the file's encoding (PEP 263): "encoding=cp1252"
 # in the magic's line would be one.
 _ENCODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*[-\w.]")
+
+# No Python begins like this.
+_COMMAND = re.compile(
+    r"\s*(?:[!$%]\s*)?(?:[A-Za-z_]\w*=\S+\s+)*[\w.~${}/\\:-]*spark[23]?-submit[\w.]*(?!\S)"
+)
 
 # What ast.literal_eval raises, and repr of what is nested too deeply.
 NO_LITERAL = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError)
@@ -56,16 +66,20 @@ class Cell:
         options: The magic's own options by name, to go below the line's: ``Parsed.over``.
         code: The whole cell, when it holds an application; its options are comments in Python.
         body: The cell as a literal POST body, when it is one: nothing is to be added to it.
+        command: The cell as a spark-submit command in one line, when it is one.
+        notes: What is to be said about some options, a line each.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     code: str | None = None
     body: dict[str, Any] | None = None
+    command: str | None = None
+    notes: list[str] = field(default_factory=list)
 
 
-def parse_cell(cell: str) -> Cell:
-    """Read a cell.
+def parse_cell(cell: str, *, line_file: str | None = None) -> Cell:
+    """Read a cell, below a line that may name an application itself.
 
     Its options are the lines that start with ``#|``, above the first line of code; blank lines and
     other comments may stand between them. Together they are YAML. Their keys are the POST fields'
@@ -76,25 +90,53 @@ def parse_cell(cell: str) -> Cell:
         InvalidRequest: A field has a value that Livy would reject.
     """
     top, below = _parts(cell)
+    for number, line in enumerate(top, start=FIRST_LINE):
+        if _ALMOST_MARK.match(line):
+            raise UsageError(f"line {number} of the cell: write `{MARK}` without a blank in it")
     rest = "".join(below).rstrip()
-    values, options = _sorted_options(_read_yaml(top))
+    values, options, notes = _sorted_options(_read_yaml(top))
+    named = f"the line's {line_file}" if line_file else "`#| file:`" if "file" in values else None
     if rest.lstrip().startswith("{"):
-        if values:
-            keys = [post.metadata["json"] for post in POST_FIELDS if post.name in values]
+        if values or line_file:
+            keys = [post.metadata["json"] for post in POST_FIELDS if post.name in values] or [
+                "file"
+            ]
             raise UsageError(f"the cell is a POST body: write {', '.join(keys)} into it")
         body = _read_json(rest, FIRST_LINE + len(top))
-        return Cell(values=_body_values(body), options=options, body=body)
-    if rest and "file" in values:
-        raise UsageError("the cell has code and `#| file:`; which of them is to run?")
+        return Cell(_body_values(body), options, body=body, notes=notes)
+    if named and rest:
+        raise UsageError(f"the cell has code and {named}; which of them is to run?")
+    if _COMMAND.match(rest):
+        return Cell(values, options, command=_one_line(below), notes=notes)
     if rest:
         _check_no_options("".join(below), FIRST_LINE + len(top))
-        return Cell(values=values, options=options, code=cell)
-    if "file" in values:
-        return Cell(values=values, options=options)
+        return Cell(values, options, code=cell, notes=notes)
+    if named:
+        return Cell(values, options, notes=notes)
     missing = (
         "the cell has options but nothing to run" if values or options else "the cell is empty"
     )
     raise UsageError(f"{missing}: {CELL_FORMS}")
+
+
+def _one_line(lines: list[str]) -> str:
+    """Return a spark-submit command without its continuations, as a shell would join them.
+
+    Raises:
+        UsageError: Something else stands below it.
+    """
+    text = "".join(lines).replace("\r\n", "\n").replace("\\\n", " ")
+    first, *others = [line for line in text.splitlines() if not _is_comment(line)]
+    if others:
+        raise UsageError(
+            f"below the spark-submit command stands {_shortened(others[0])}; every line of the"
+            " command but the last ends in a backslash, and nothing else may be in the cell"
+        )
+    return first
+
+
+def _shortened(text: str) -> str:
+    return "something else" if is_secret(text) else f"`{text.strip()[:40]}`"
 
 
 def _check_no_options(code: str, first_line: int) -> None:
@@ -183,45 +225,78 @@ def _yaml_complaint(problem: Any, top: list[str]) -> str:
 def _no_colon(top: list[str], index: int) -> str:
     text = _option_text(top[index])
     shown = "it" if is_secret(text) else f"`{text.strip()}`"
-    return f"cell options, line {FIRST_LINE + index} of the cell: {shown} has no colon"
+    return f"cell options, line {FIRST_LINE + index} of the cell: {shown} has no colon: `{MARK} name: value`"
 
 
 def _option_text(line: str) -> str:
     return line.removeprefix(MARK).removeprefix(" ").rstrip() if line.startswith(MARK) else ""
 
 
-def _sorted_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return field values by Python name, and the magic's own options by name."""
+def _sorted_options(
+    given: Mapping[str, Any],
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """Return field values by Python name, the magic's own options by name, and notes about them."""
     values: dict[str, Any] = {}
     options: dict[str, Any] = {}
+    properties = Properties()
     for given_key, value in given.items():
         key = str(given_key)  # it may be null
-        post = find(key)
-        option = _OPTIONS.get(key.removeprefix("--").replace("_", "-"))
+        name = key.removeprefix("--").replace("_", "-")
+        post, option = find(key), _OPTIONS.get(name)
         if option is not None:
             if option.name in options:
                 raise UsageError(f"cell option {option.name} is given twice")
             options[option.name] = _option_value(option, value)
         elif post is not None:
             values[key] = split(value) if post.name == "args" and isinstance(value, str) else value
+        elif name in _PROPERTIES:
+            text = _property_text(_PROPERTIES[name], value)
+            if text is not None:
+                properties.take(f"--{name}", text)
+        elif f"--{name}" in REFUSED:
+            raise UsageError(f"cell option {key} is refused: {REFUSED[f'--{name}']}")
         else:
-            raise UsageError(f"unknown cell option {key}{nearest(key, [*_JSON_KEYS, *_OPTIONS])}")
-    return read(values, where="cell option", text=True), options
+            hint = nearest(key, [*_JSON_KEYS, *_OPTIONS, *_PROPERTIES])
+            if key.startswith("spark."):
+                hint = f"; Spark properties stand below `{MARK} conf:`, two blanks further in"
+            raise UsageError(f"unknown cell option {mask_text(key)}{hint}")
+    read_values = read(values, where="cell option", text=True)
+    if conf := properties.over(read_values.get("conf", {})):
+        read_values["conf"] = conf
+    return read_values, options, properties.notes
+
+
+def _property_text(option: Option, value: object) -> str | None:
+    """Return the value as it would follow the option on a line; None for one that is switched off."""
+    if option.metavar is None:
+        return "" if _switched(option, value) else None
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ",".join(value)
+    return _one_text(option, value)
 
 
 def _option_value(option: Option, value: object) -> Any:
     if option.repeatable:
         return [option.read(text) for text in _texts(option, value)]
+    if option.value_name is None:
+        return _switched(option, value)
+    text = _one_text(option, value)
+    if option.alone and text.lower() in _SWITCH:
+        return option.alone if _SWITCH[text.lower()] else False
+    return option.read(text)
+
+
+def _one_text(option: Option, value: object) -> str:
     if not isinstance(value, str):
         raise UsageError(f"cell option {option.name} takes one value")
-    switched = _SWITCH.get(value.lower())
-    if option.value_name is None:
-        if switched is None:
-            raise UsageError(f"cell option {option.name} is either true or false, not {value!r}")
-        return switched
-    if option.alone and switched is not None:
-        return option.alone if switched else False
-    return option.read(value)
+    return value
+
+
+def _switched(option: Option, value: object) -> bool:
+    text = _one_text(option, value)
+    if text.lower() not in _SWITCH:
+        raise UsageError(f"cell option {option.name} is either true or false, not {text!r}")
+    return _SWITCH[text.lower()]
 
 
 def _texts(option: Option, value: object) -> list[str]:

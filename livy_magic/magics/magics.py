@@ -15,30 +15,33 @@ from traitlets import Dict, Unicode, Union
 from .. import display as render
 from .. import fields, local
 from ..batch import Batch
-from ..config import describe
-from ..errors import BatchFailed, BatchGone, WaitInterrupted, WaitTimeout
-from ..export import FORMS, uploads
+from ..config import describe, profiles
+from ..errors import BatchFailed, BatchGone, ConfigError, WaitInterrupted, WaitTimeout
+from ..export import rendered
 from ..livy import Livy, StageMode
-from ..models import BatchRequest, Code
+from ..models import STATES, BatchRequest, Code
 from ..redact import plain
-from .cell import application, param, parse_cell
+from .completion import complete
 from .options import (
     BATCHES,
     CELL,
+    FILE,
     LOCAL,
     LOG,
     SUBMIT,
     WAIT,
     Option,
     Parsed,
-    expand,
     help_text,
     parse,
-    split,
 )
 from .progress import WaitProgress
+from .spark_submit import check_no_shell, is_program
+from .words import expand, split
 
 MOST_LINES = 500  # of a program's output that the end of a wait shows
+
+VERBS = ("start", "stop", "status", "logs", "clean")  # of %livy_local
 
 
 class BatchList(list[Batch]):
@@ -51,11 +54,11 @@ class BatchList(list[Batch]):
         return render.table_html(batch.info for batch in self)
 
 
-def documented(options: Sequence[Option], *, fields: bool = False) -> Callable[[Any], Any]:
+def documented(options: Sequence[Option]) -> Callable[[Any], Any]:
     """Add the options to a magic's docstring, which is what ``%magic?`` shows."""
 
     def add(magic: Any) -> Any:
-        magic.__doc__ = f"{inspect.cleandoc(magic.__doc__)}\n\n{help_text(options, fields=fields)}"
+        magic.__doc__ = f"{inspect.cleandoc(magic.__doc__)}\n\n{help_text(options)}"
         return magic
 
     return add
@@ -121,35 +124,46 @@ class LivyMagics(Magics):
 
     @no_var_expand
     @line_magic
-    @documented(SUBMIT, fields=True)
+    @documented(SUBMIT)
     def livy_submit(self, line: str) -> Batch | None:
         """Submit an application file as a Spark batch, and return its Batch.
 
         %livy_submit [options] FILE [application arguments …]
+        %livy_submit spark-submit [options] FILE [application arguments …]
         """
-        parsed = self._parse(line, SUBMIT, fields=True)
-        if not parsed.rest:
+        parsed = self._parse(line, SUBMIT, first=FILE)
+        if not parsed.file:
             raise UsageError("%livy_submit needs a FILE: %livy_submit [options] FILE [arguments …]")
-        file, *args = parsed.rest
-        return self._submit(fields.merged(parsed.values, {"file": file}, _args(args)), parsed)
+        return self._submit(parsed.application(), parsed)
 
     @no_var_expand
     @cell_magic
-    @documented(CELL, fields=True)
+    @documented(CELL)
     def livy_batch(self, line: str, cell: str) -> Batch | None:
         """Submit a cell as a Spark batch, and return its Batch.
 
         %%livy_batch [options] [application arguments …]
 
         The cell is a Python application, after optional lines `#| key: value` with the same options
-        in YAML; or such lines alone, with `#| file:`; or a POST body in JSON.
+        in YAML; or such lines alone, with `#| file:`; or a spark-submit command, of several lines if
+        need be; or a POST body in JSON.
         """
-        content = parse_cell(cell)
-        parsed = self._parse(line, CELL, fields=True).over(content.options)
-        values = fields.merged(content.values, parsed.values, _args(parsed.rest))
-        if content.code is not None:
+        from .cell import application, param, parse_cell
+
+        parsed = self._parse(line, CELL, first="the first argument")
+        content = parse_cell(cell, line_file=parsed.file)
+        values = content.values
+        if content.command is not None:
+            command = self._parse(content.command, CELL, first=FILE)
+            if not command.file:
+                raise UsageError("the spark-submit command names no FILE")
+            parsed = parsed.over(command.options, command.notes)
+            values = fields.merged(values, command.application())
+        elif content.code is not None:
             params = dict(param(text, self._names()) for text in parsed.all("param"))
             values["file"] = Code(application(line, content.code, params))
+        parsed = parsed.over(content.options, content.notes)
+        values = fields.merged(values, parsed.application())
         return self._submit(values, parsed, literal=content.body is not None)
 
     @no_var_expand
@@ -161,15 +175,18 @@ class LivyMagics(Magics):
         %livy_batches [--state STATE] [--name GLOB] [--owner USER] [--mine] [--limit N]
         """
         parsed = self._parse(line, BATCHES, most=0)
-        return BatchList(
-            self._server().batches(
-                state=parsed.get("state"),
-                name=parsed.get("name"),
-                owner=parsed.get("owner"),
-                mine=parsed.has("mine"),
-                limit=parsed.get("limit"),
-            )
+        state = parsed.get("state")
+        found = self._server().batches(
+            state=state,
+            name=parsed.get("name"),
+            owner=parsed.get("owner"),
+            mine=parsed.has("mine"),
+            limit=parsed.get("limit"),
         )
+        # Other servers have states of their own: only one that no batch is in may be a slip.
+        if not found and state and state.lower() not in STATES:
+            print(f"no batch is {state!r}{fields.nearest(state, STATES)}")
+        return BatchList(found)
 
     @no_var_expand
     @line_magic
@@ -231,19 +248,46 @@ class LivyMagics(Magics):
         """
         parsed = self._parse(line, LOCAL, most=1)
         verb = parsed.rest[0] if parsed.rest else "status"
-        verbs = {
+        verbs: dict[str, Callable[[], str]] = {
             "start": lambda: self._start(ui=parsed.has("ui")),
             "stop": lambda: "stopped" if local.stop() else "no private Livy was running",
             "status": lambda: _status(local.status()),
             "logs": lambda: "\n".join(plain(text) for text in local.logs()),
             "clean": lambda: f"freed {local.clean() / 1e6:.0f} MB",
         }
-        if verb not in verbs:
-            close = fields.nearest(verb, verbs) or f"; it knows {', '.join(verbs)}"
+        if verb not in VERBS:
+            close = fields.nearest(verb, VERBS) or f"; it knows {', '.join(VERBS)}"
             raise UsageError(f"%livy_local does not know {verb!r}{close}")
         if parsed.has("ui") and verb != "start":
             raise UsageError("--ui goes with %livy_local start")
         print(verbs[verb]())
+
+    # -- completion -------------------------------------------------------------------------------
+
+    def complete(self, before: str) -> list[str]:
+        """Return what may stand at the cursor, given the line of a magic before it."""
+        magic = before.split(None, 1)[0].lstrip("%")
+        options, words = {
+            "livy_connect": ((), lambda: ["local", *_profiles()]),
+            "livy_submit": (SUBMIT, list),
+            "livy_batch": (CELL, list),
+            "livy_batches": (BATCHES, list),
+            "livy_log": (LOG, self._known_batches),
+            "livy_wait": (WAIT, self._known_batches),
+            "livy_kill": ((), self._known_batches),
+            "livy_local": (LOCAL, lambda: VERBS),
+        }[magic]
+        return complete(
+            before, options, words=words, values={"--profile": _profiles, "--state": lambda: STATES}
+        )
+
+    def _known_batches(self) -> list[str]:
+        """Return what batches may be called, as far as this is known without asking a server."""
+        names = [name for name, value in self._names().items() if isinstance(value, Batch)]
+        names = [name for name in names if not name.startswith("_")]
+        for livy in self._servers.values():
+            names += livy.known_names()
+        return names
 
     # -- what they share --------------------------------------------------------------------------
 
@@ -259,9 +303,14 @@ class LivyMagics(Magics):
         options: Sequence[Option],
         *,
         most: int | None = None,
-        fields: bool = False,
+        first: str | None = None,
     ) -> Parsed:
-        parsed = parse(expand(split(line), self._names()), options, fields=fields)
+        words = split(line)
+        # $SPARK_HOME/bin/spark-submit is no variable of the notebook's
+        expanded = [word if is_program(word) else expand(word, self._names()) for word in words]
+        parsed = parse(expanded, options, first=first)
+        if parsed.command:
+            check_no_shell(line, words)
         if most is not None and len(parsed.rest) > most:
             raise UsageError(f"what is {parsed.rest[most]!r}? There is one argument too many")
         return parsed
@@ -284,14 +333,19 @@ class LivyMagics(Magics):
     def _submit(
         self, values: Mapping[str, Any], parsed: Parsed, *, literal: bool = False
     ) -> Batch | None:
-        livy = self._server(parsed.get("profile"))
+        if not parsed.has("quiet"):
+            _print_lines(parsed.notes)
         request = BatchRequest(**values)
+        livy = self._server(parsed.get("profile"))
         stage: StageMode = parsed.get("stage") or "auto"
         if parsed.has("dry-run"):
-            plan = livy.plan(request, stage=stage, defaults=not literal)
-            print(FORMS[parsed.get("dry-run")](livy, plan))
-            if plan.uploads:
-                print(uploads(plan.uploads))
+            plan = livy.plan(
+                request,
+                if_exists=parsed.get("if-exists") or "fail",
+                stage=stage,
+                defaults=not literal,
+            )
+            print(rendered(parsed.get("dry-run"), livy, plan))
             return None
         quiet = parsed.has("quiet")
         batch = livy.submit(
@@ -372,8 +426,11 @@ def _interruptible_start() -> Iterator[None]:
         ) from None
 
 
-def _args(args: list[str]) -> dict[str, Any]:
-    return {"args": tuple(args)} if args else {}
+def _profiles() -> list[str]:
+    try:
+        return list(profiles())
+    except ConfigError:  # whoever connects will be told
+        return []
 
 
 def _status(status: local.Status) -> str:
@@ -385,7 +442,8 @@ def _status(status: local.Status) -> str:
             f" {server.java_version}, {status.active} batches running"
         )
     disk = [f"{size / 1e6:6.1f} MB  {status.folders[name]}" for name, size in status.disk.items()]
-    return "\n".join([first, *disk])
+    quick = [f"quick start: {status.quick_start}"] if status.quick_start else []
+    return "\n".join([first, *quick, *disk])
 
 
 def _still_running(batches: Iterable[Batch]) -> str:

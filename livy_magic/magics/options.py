@@ -1,4 +1,4 @@
-"""The line of a magic: its words, the notebook's variables in it, and its options.
+"""The options of the magics: their tables, and how they are read from the words of a line.
 
 argparse does not do here: it takes ``app.py`` as the value of an option whose value may be left out,
 accepts abbreviations, loses ``--``, and refuses application arguments that look like options.
@@ -7,7 +7,6 @@ accepts abbreviations, loses ``--``, and refuses application arguments that look
 from __future__ import annotations
 
 import keyword
-import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,11 +14,13 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
+from ..export import FORMS
 from ..fields import BY_FLAG, nearest
 from ..kinds import Count, Kind, Text
 from ..models import checked
+from ..paths import STAGE_MODES
 from ..redact import mask_text
-from ..staging import STAGE_MODES
+from . import spark_submit
 
 
 class Variable(Text):
@@ -35,6 +36,7 @@ class Variable(Text):
         return name
 
 
+FILE = "FILE"
 _TEXT = Text()
 
 
@@ -51,6 +53,7 @@ class Option:
         choices: The only values it takes, if they are so few.
         alone: The value when none is given; another one then only follows a ``=``.
         repeatable: May be given more than once; its value is a list.
+        group: Under which heading a help text has it.
     """
 
     flag: str
@@ -61,6 +64,7 @@ class Option:
     choices: tuple[str, ...] = ()
     alone: str | None = None
     repeatable: bool = False
+    group: str = "options"
 
     @property
     def name(self) -> str:
@@ -94,7 +98,7 @@ class Option:
         try:
             return self.kind.parse(text)
         except ValueError as problem:
-            raise UsageError(f"{self.flag}: {text!r} {problem}") from None
+            raise UsageError(f"{self.flag} {self.metavar}: {text!r} {problem}") from None
 
 
 @dataclass(frozen=True)
@@ -105,11 +109,17 @@ class Parsed:
         values: POST field values by Python name, checked and merged.
         options: The magic's own options that were given, by name: ``options["dry-run"]``.
         rest: The other words, untouched.
+        notes: What is to be said about some options, a line each.
+        command: A spark-submit command was pasted.
+        file: The application, where a line names one: the first of the other words.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     rest: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    command: bool = False
+    file: str | None = None
 
     def get(self, name: str) -> Any:
         """Return an option's value, or None when it was not given."""
@@ -123,21 +133,26 @@ class Parsed:
         """Return all values of a repeatable option, in order."""
         return list(self.options.get(name, ()))
 
-    def over(self, options: Mapping[str, Any]) -> Parsed:
+    def application(self) -> dict[str, Any]:
+        """Return the field values with the application and its arguments, as far as named."""
+        values = self.values | ({"args": tuple(self.rest)} if self.rest else {})
+        return values | ({"file": self.file} if self.file else {})
+
+    def over(self, options: Mapping[str, Any], notes: Sequence[str]) -> Parsed:
         """Return the same line with a cell's options below its own; repeatable ones add up."""
         merged = {**options, **self.options}
         for name, value in options.items():
             if isinstance(value, list):
                 merged[name] = value + self.all(name)
-        return replace(self, options=merged)
+        return replace(self, options=merged, notes=[*notes, *self.notes])
 
 
-SUBMIT = (
+_SUBMIT = (
     Option("--wait", "wait until the batch ends, then show what the program printed"),
     Option("--follow", "print the log while it grows, until the batch ends"),
     Option("--out", "bind the Batch to this variable", short="-o", metavar="NAME", kind=Variable()),
     Option("--dry-run", "print what would be sent, and send nothing",
-           choices=("json", "curl"), alone="json"),
+           choices=tuple(FORMS), alone="json"),
     Option("--if-exists", "what to do when a batch has the name already",
            choices=("fail", "attach", "replace", "rename")),
     Option("--profile", "profile of livy_magic.yaml to use", metavar="NAME"),
@@ -145,12 +160,38 @@ SUBMIT = (
     Option("--quiet", "show nothing but errors"),
 )  # fmt: skip
 
+# All that a submission takes besides the application: spark-submit's words.
+SPARK_SUBMIT = (
+    *(
+        Option(
+            flag,
+            f"{post.metadata['help']}; e.g. {post.metadata['example']}",
+            short=spark_submit.SHORT.get(flag),
+            metavar=post.metadata["kind"].metavar,
+            group=post.metadata["group"],
+        )
+        for flag, post in BY_FLAG.items()
+    ),
+    *(
+        Option(flag, f"{help_text}; {key}", metavar=metavar, group="spark properties")
+        for flag, (key, metavar, help_text) in spark_submit.PROPERTIES.items()
+    ),
+    Option(spark_submit.PROPERTIES_FILE, "a local file of Spark properties", metavar="FILE",
+           group="spark properties"),
+    *(
+        Option(flag, f"no effect: {why}", short=spark_submit.SHORT.get(flag), metavar=metavar,
+               group="without effect")
+        for flag, (metavar, why) in spark_submit.NO_EFFECT.items()
+    ),
+)  # fmt: skip
+
 PARAM = Option(
     "--param", "a variable for the cell's code: the notebook's, or a literal",
     metavar="NAME[=VALUE]", repeatable=True,
 )  # fmt: skip
 
-CELL = (*SUBMIT, PARAM)
+SUBMIT = (*_SUBMIT, *SPARK_SUBMIT)
+CELL = (*_SUBMIT, PARAM, *SPARK_SUBMIT)
 
 BATCHES = (
     Option("--state", "only those in this state", metavar="STATE"),
@@ -170,140 +211,18 @@ WAIT = (Option("--timeout", "wait no longer", metavar="SECONDS", kind=Count()),)
 
 LOCAL = (Option("--ui", "with Spark's web page open to this machine"),)
 
-_FIELD_OPTIONS = {
-    flag: Option(
-        flag,
-        f"{post.metadata['help']}; e.g. {post.metadata['example']}",
-        metavar=post.metadata["kind"].metavar,
-    )
-    for flag, post in BY_FLAG.items()
-}
 
-# spark-submit's own options that no POST field stands for, and what to do instead.
-_OF_SPARK_SUBMIT = {
-    **{
-        flag: f"write --conf {key}=…"
-        for flag, key in {
-            "--packages": "spark.jars.packages",
-            "--repositories": "spark.jars.repositories",
-            "--exclude-packages": "spark.jars.excludes",
-            "--driver-java-options": "spark.driver.extraJavaOptions",
-            "--driver-class-path": "spark.driver.extraClassPath",
-            "--driver-library-path": "spark.driver.extraLibraryPath",
-            "--total-executor-cores": "spark.cores.max",
-        }.items()
-    },
-    **dict.fromkeys(("--master", "--deploy-mode"), "the server decides it; leave it out"),
-    **dict.fromkeys(("--verbose", "-v", "--supervise"), "leave it out"),
-    "--properties-file": "write its lines as --conf",
-    **dict.fromkeys(("--principal", "--keytab"), "the server logs in; see auth in the README"),
-    "--kill": "use %livy_kill",
-    "--status": "use %livy_wait or %livy_batches",
-}
-
-_PIECE = re.compile(
-    r"""(?P<blank>\s+)
-      | '(?P<single>[^']*)'
-      | "(?P<double>(?:\\"|[^"\\]|\\(?!"))*)"
-      | (?P<plain>[^\s'"]+)""",
-    re.VERBOSE,
-)
-
-_REFERENCE = re.compile(
-    r"""(?P<dollars>\$\$)
-      | (?P<open>\{\{)
-      | (?P<close>\}\})
-      | \$?\{(?P<braced>[^\W\d]\w*)\}
-      | \$(?P<bare>[^\W\d]\w*)""",
-    re.VERBOSE,
-)
-
-
-def split(line: str) -> list[str]:
-    r"""Split a line into words.
-
-    Quotes are those of a shell, also inside a word: ``--name="my job"``. Within double quotes,
-    ``\"`` is a quote. Any other backslash is a backslash, as in ``C:\jobs\etl.py``.
-
-    Raises:
-        UsageError: A quote is never closed, or the line ends in a backslash.
-    """
-    if line.rstrip().endswith("\\"):
-        raise UsageError(
-            r"the line ends in a backslash; quote a word that does end in one, '…\', and put options"
-            " that need more room than a %% line into its cell, `#| name: value`"
-        )
-    words: list[str] = []
-    word: str | None = None
-    position = 0
-    while position < len(line):
-        piece = _PIECE.match(line, position)
-        if piece is None:
-            raise UsageError(f"the quote {line[position]} in column {position + 1} is never closed")
-        position = piece.end()
-        if piece.lastgroup != "blank":
-            text = piece[piece.lastgroup or 0]
-            word = (word or "") + (text.replace('\\"', '"') if piece["double"] else text)
-        elif word is not None:
-            words.append(word)
-            word = None
-    return words if word is None else [*words, word]
-
-
-def expand(tokens: Iterable[str], namespace: Mapping[str, object]) -> list[str]:
-    """Put the values of the notebook's variables into the words of a line.
-
-    From left to right, in every word:
-
-    - ``{name}``, ``$name`` and ``${name}``, where ``name`` is an identifier, become
-      ``str(namespace["name"])``. The value is not looked into again, and stays one word.
-    - ``$$`` becomes ``$``.
-    - ``{{`` becomes ``{``, and the ``}}`` that closes it ``}``.
-    - All else stays as it is: ``{2}``, ``$1``, ``{"a": {"b": 1}}``.
-
-    Raises:
-        UsageError: A variable is not defined.
-    """
-    return [_expanded(token, namespace) for token in tokens]
-
-
-def _expanded(token: str, namespace: Mapping[str, object]) -> str:
-    unclosed = 0
-
-    def replacement(match: re.Match[str]) -> str:
-        nonlocal unclosed
-        if match["dollars"]:
-            return "$"
-        if match["open"]:
-            unclosed += 1
-            return "{"
-        if match["close"]:
-            closes = unclosed > 0
-            unclosed -= closes
-            return "}" if closes else "}}"
-        name = match["braced"] or match["bare"]
-        if name in namespace:
-            return str(namespace[name])
-        if not name.isidentifier():
-            return match[0]
-        literal = match[0].replace("$", "$$").replace("{", "{{").replace("}", "}}")
-        raise UsageError(f"{name} is not defined in the notebook; to mean it literally: {literal}")
-
-    return _REFERENCE.sub(replacement, token)
-
-
-def parse(tokens: Iterable[str], options: Sequence[Option], *, fields: bool = False) -> Parsed:
+def parse(words: Iterable[str], options: Sequence[Option], *, first: str | None = None) -> Parsed:
     """Read the options among the words of a line.
 
-    Without ``fields``, options may stand before and behind the other words. With it they end at the
-    first word that is none (the FILE, or the first argument of a cell's application), and what
-    follows is not looked at, but for a ``--dry-run``: to overlook that would submit. Either way they
-    end at ``--``.
+    Without ``first``, options may stand before and behind the other words. With it, they end at the
+    first word that is none, and what follows is the application's, whatever it looks like. Either
+    way they end at ``--``. A ``spark-submit`` among options is no such word: a command was pasted.
 
     Args:
-        tokens: From :func:`split` and :func:`expand`.
-        options: The magic's own.
-        fields: The POST fields' options are taken, too, and a leading ``spark-submit`` is dropped.
+        words: From :func:`~livy_magic.magics.words.split` and ``expand``.
+        options: What the magic takes.
+        first: What that first word is: ``FILE``, the application; or something else, for messages.
 
     Raises:
         UsageError: An unknown option, a missing value, one too many, one that is no choice.
@@ -311,62 +230,82 @@ def parse(tokens: Iterable[str], options: Sequence[Option], *, fields: bool = Fa
     """
     known = {option.flag: option for option in options}
     known |= {option.short: option for option in options if option.short}
-    if fields:
-        known |= _FIELD_OPTIONS
-    words = deque(tokens)
-    if fields and words and words[0].rpartition("/")[2] == "spark-submit":
-        words.popleft()
-    parsed = Parsed()
-    while words:
-        word = words.popleft()
+    todo = deque(words)
+    values: dict[str, Any] = {}
+    given: dict[str, Any] = {}
+    rest: list[str] = []
+    properties = spark_submit.Properties()
+    command = False
+    while todo:
+        word = todo.popleft()
         if word == "--":
-            parsed.rest.extend(words)
+            rest.extend(todo)
             break
         if not word.startswith("-") or word == "-":
-            parsed.rest.append(word)
-            if fields:
-                _check_behind(words, "FILE" if PARAM not in options else "the first argument")
-                parsed.rest.extend(words)
+            length = 0 if command or not first else spark_submit.command_length([word, *todo])
+            if length:
+                command = True
+                called = [word, *(todo.popleft() for _ in range(length - 1))]
+                properties.notes += spark_submit.variables_notes(called)
+                continue
+            rest.append(word)
+            if first:
+                properties.notes += _behind_notes(todo, first)
+                rest.extend(todo)
                 break
             continue
         flag, equals, value = word.partition("=")
         option = known.get(flag)
         if option is None:
-            raise UsageError(_unknown(flag, known, fields=fields))
+            raise UsageError(_unknown(flag, known, of_submission=bool(first)))
         if not equals:
-            value = _next_value(option, words, known)
+            value = _next_value(option, todo, known)
         elif option.value_name is None:
             raise UsageError(f"{flag} takes no value")
-        if fields and flag in BY_FLAG:
-            _take_field(parsed.values, flag, value)
+        if option not in SPARK_SUBMIT:
+            _take_option(given, option, value)
+        elif option.flag in BY_FLAG:
+            _take_field(values, option.flag, value)
         else:
-            _take_option(parsed.options, option, value)
-    return parsed
+            properties.take(option.flag, value)
+    if conf := properties.over(values.get("conf", {})):
+        values["conf"] = conf
+    file = rest.pop(0) if rest and (first == FILE or (command and _is_file(rest[0]))) else None
+    return Parsed(values, given, rest, properties.notes, command, file)
 
 
-def _check_behind(words: Iterable[str], first: str) -> None:
-    if any(word.partition("=")[0] == "--dry-run" for word in words):
-        raise UsageError(
-            f"--dry-run stands behind {first}, so the program would get it; options come before"
-            f" {first}. To pass it on, write -- before {first}"
-        )
+def _is_file(word: str) -> bool:
+    """Say whether a word of a pasted command is what the command runs, not an argument of a cell."""
+    return word.lower().endswith((".py", ".jar", ".r", ".zip"))
 
 
-def _unknown(flag: str, known: Iterable[str], *, fields: bool) -> str:
+def _behind_notes(words: Iterable[str], first: str) -> list[str]:
+    """Tell of the magics' own options behind the first word, where it is easy to put them."""
+    own = {option.flag for option in _SUBMIT}
+    behind = [word for word in words if word.partition("=")[0] in own]
+    told = f"{', '.join(behind)} goes to the program, as all that stands behind {first} does"
+    return [told] if behind else []
+
+
+def _unknown(flag: str, known: Iterable[str], *, of_submission: bool) -> str:
     if flag in {"-h", "--help"}:
         return "a magic's name and a question mark show its help: %livy_submit?"
-    if fields and flag in _OF_SPARK_SUBMIT:
-        return f"unknown option {flag}; {_OF_SPARK_SUBMIT[flag]}"
-    if fields and flag == PARAM.flag:
+    if of_submission and flag in spark_submit.REFUSED:
+        return f"{flag} is refused: {spark_submit.REFUSED[flag]}"
+    if of_submission and flag == PARAM.flag:
         return "--param is for %%livy_batch: a file has no cell to put it in"
+    if of_submission and flag.lstrip("-").startswith("spark."):
+        return f"{mask_text(flag)} is a Spark property: --conf {mask_text(flag.lstrip('-'))}=…"
     flag = mask_text(flag)
     close = nearest(flag, known)
-    behind = "; the application's own arguments come last, behind --" if fields else ""
+    behind = "; the application's own arguments come last, behind --" if of_submission else ""
     return f"unknown option {flag}{close or behind}"
 
 
 def _next_value(option: Option, words: deque[str], known: Iterable[str]) -> str:
     """Return the value that follows an option, if it takes one that follows."""
+    if option.alone and words and words[0] in option.choices:
+        raise UsageError(f"{option.flag} {words[0]}: write {option.flag}={words[0]}")
     if option.value_name is None or option.alone:
         return option.alone or ""
     if not words or words[0] == "--" or words[0].partition("=")[0] in known:
@@ -398,13 +337,12 @@ def _take_option(values: dict[str, Any], option: Option, text: str) -> None:
         values[option.name] = value
 
 
-def help_text(options: Sequence[Option], *, fields: bool = False) -> str:
+def help_text(options: Sequence[Option]) -> str:
     """Return the option part of a magic's help, made from the tables."""
-    groups = {"options": list(options)} if options else {}
-    if fields:
-        for flag, post in BY_FLAG.items():
-            groups.setdefault(post.metadata["group"], []).append(_FIELD_OPTIONS[flag])
-    width = max((len(option.usage) for group in groups.values() for option in group), default=0)
+    groups: dict[str, list[Option]] = {}
+    for option in options:
+        groups.setdefault(option.group, []).append(option)
+    width = max((len(option.usage) for option in options), default=0)
     return "\n\n".join(
         "\n".join([f"{title}:", *(f"  {option.usage:<{width}}  {option.help}" for option in group)])
         for title, group in groups.items()

@@ -237,7 +237,7 @@ def test_a_held_name_is_refused_before_anything_is_sent(livy):
     [
         (BatchRequest(file="no_such.py"), InvalidRequest, "no such file: no_such.py"),
         (BatchRequest(file="/no/such.py"), InvalidRequest, "no such file: /no/such.py"),
-        (BatchRequest(file="."), InvalidRequest, "directory"),
+        (BatchRequest(file="."), InvalidRequest, "is a folder"),
         (BatchRequest(file="a.py", jars=["no.jar"]), InvalidRequest, "no.jar"),
     ],
 )

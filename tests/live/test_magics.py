@@ -90,7 +90,7 @@ def test_a_dry_run_shows_the_body_masked_and_sends_nothing(shell, cell, line, ca
     result = cell("--dry-run=curl --conf spark.my.password=hunter2 --name dry", "print(1)")
     out = capsys.readouterr().out
     assert result is None
-    assert out.startswith("curl ")
+    assert "\ncurl " in out
     assert "hunter2" not in out
     assert '"name": "dry"' in out
     assert "would be staged first: " in out
@@ -189,7 +189,7 @@ def test_an_interrupt_ends_the_waiting_and_not_the_batch(cell, line):
         ("livy_submit", "", "needs a FILE"),
         ("livy_submit", "--nmae x a.py", "unknown option --nmae; did you mean --name?"),
         ("livy_submit", "{nowhere}.py", "nowhere is not defined"),
-        ("livy_batches", "--limit many", "--limit: 'many' is not a whole number"),
+        ("livy_batches", "--limit many", "--limit N: 'many' is not a whole number"),
         ("livy_log", "a b", "one argument too many"),
         ("livy_log", "", "which batch?"),
         ("livy_local", "strat", "did you mean start?"),
@@ -209,7 +209,7 @@ def test_a_misuse_is_a_usage_error_in_one_line(line, magic, text, words):
         ("--name 123 a.py", "name: '123' is all digits"),
         ("--conf nothing a.py", "conf: 'nothing' is not of the form key=value"),
         ("missing.py", "no such file: missing.py"),
-        (".", "directory"),
+        (".", "is a folder"),
     ],
 )
 def test_a_bad_value_is_refused_before_anything_is_sent(line, text, words):

@@ -9,11 +9,12 @@ from IPython.core.error import UsageError
 
 from livy_magic.errors import InvalidRequest
 from livy_magic.magics.cell import Cell, application, param, param_value, parse_cell
+from livy_magic.magics.words import split
 from livy_magic.models import BatchRequest
 
 FORMS = (
     "the cell may hold Python code, below `#| name: value` options if there are any; or such options "
-    "alone, with `#| file: hdfs:///jobs/etl.py`; or one JSON object, the POST body"
+    "alone, with `#| file: hdfs:///jobs/etl.py`; or a spark-submit command; or one JSON object, the POST body"
 )
 
 # -- what a cell may be
@@ -170,7 +171,7 @@ def test_one_json_object_is_a_post_body():
         ("#| out: [a, b]\nx = 1", "cell option out takes one value"),
         ("#| param: {a: [b]}\nx = 1", "cell option param takes plain values only"),
         ("#| stage: alway\nx = 1", "--stage: 'alway' is none of auto, always, never; did you mean always?"),
-        ("#| out: 2b\nx = 1", "--out: '2b' is no variable name"),
+        ("#| out: 2b\nx = 1", "--out NAME: '2b' is no variable name"),
         ("#| args: 'it''s'\nx = 1", "the quote ' in column 3 is never closed"),
         ('{\n "file": "x"\n "name"}', "POST body, line 4, column 2 of the cell: Expecting ',' delimiter"),
         ("#| wait: true\n\n  {'file': 'x'}", "POST body, line 4, column 4 of the cell: Expecting property name enclosed in double quotes"),
@@ -488,3 +489,81 @@ def test_a_quoted_null_is_text():
 def test_what_looks_like_an_option_within_a_text_of_several_lines_is_left_alone():
     cell = 'x = """\n#| name: y\n"""\n'
     assert parse_cell(cell) == Cell(code=cell)
+
+
+# -- a spark-submit command as the cell
+
+
+def test_a_cell_may_be_a_spark_submit_command_of_several_lines():
+    cell = parse_cell(
+        "#| wait: true\n# for the night\n$SPARK_HOME/bin/spark-submit \\\n"
+        "  --class org.example.Main \\\r\n  --conf 'spark.a=b c' \\\n  C:\\jobs\\app.jar 10\n\n"
+    )
+    assert cell.options == {"wait": True}
+    assert split(cell.command) == [
+        *("$SPARK_HOME/bin/spark-submit", "--class", "org.example.Main", "--conf", "spark.a=b c"),
+        *("C:\\jobs\\app.jar", "10"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "code", ["spark_submit = 1", "spark - submit", "'spark-submit app.py'", "x = 1\nspark-submit x"]
+)
+def test_code_is_no_spark_submit_command(code):
+    assert parse_cell(code).command is None
+
+
+def test_a_cell_with_a_command_holds_nothing_else():
+    with pytest.raises(UsageError) as error:
+        parse_cell("spark-submit app.py\nprint(1)\n")
+    assert str(error.value) == (
+        "below the spark-submit command stands `print(1)`; every line of the command but the last ends"
+        " in a backslash, and nothing else may be in the cell"
+    )
+
+
+def test_what_spark_submit_calls_its_options_may_be_a_cell_option():
+    cell = parse_cell(
+        "#| packages: [a:b:1, c:d:2]\n#| driver-java-options: -Xss4m\n#| supervise: true\n"
+        "#| verbose: false\n#| master: yarn\n#| conf: {spark.jars.packages: x:y:1, spark.a: 1}\nx = 1"
+    )
+    assert cell.values["conf"] == {
+        "spark.jars.packages": "a:b:1,c:d:2",
+        "spark.a": "1",
+        "spark.driver.extraJavaOptions": "-Xss4m",
+        "spark.driver.supervise": "true",
+    }
+    assert cell.notes == ["--master has no effect: the server decides where batches run"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("#| keytab: x\nx = 1", "cell option keytab is refused: the server logs in"),
+        ("#| package: x\nx = 1", "unknown cell option package; did you mean packages?"),
+        (
+            "#| conf:\n#| spark.a: 1\nx = 1",
+            "unknown cell option spark.a; Spark properties stand below `#| conf:`, two blanks further in",
+        ),
+        ("# x\n# | wait: true\nx = 1", "line 3 of the cell: write `#|` without a blank in it"),
+        (
+            "#| supervise: maybe\nx = 1",
+            "cell option supervise is either true or false, not 'maybe'",
+        ),
+        ("#| packages: {a: b}\nx = 1", "cell option packages takes one value"),
+    ],
+)
+def test_so_may_be_their_mistakes(cell, message):
+    with pytest.raises(UsageError) as error:
+        parse_cell(cell)
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("cell", ["print(1)", "spark-submit x.py"])
+def test_a_line_that_names_a_file_wants_no_code(cell):
+    with pytest.raises(UsageError, match=r"the cell has code and the line's etl\.py"):
+        parse_cell(cell, line_file="etl.py")
+
+
+def test_a_line_that_names_a_file_may_have_options_below():
+    assert parse_cell("#| wait: true\n", line_file="etl.py").options == {"wait": True}

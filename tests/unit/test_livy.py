@@ -16,10 +16,8 @@ from livy_magic import (
     NotSubmitted,
     SubmitUnknown,
     Unauthorized,
-    export,
     livy,
 )
-from livy_magic.staging import Upload
 
 URL = "http://livy.test"
 REQUEST = BatchRequest(file="hdfs:///etl.py", name="nightly")
@@ -275,12 +273,3 @@ def test_a_list_is_filtered_here_since_the_server_does_not(server, wire):
 
 def test_a_server_shows_no_credentials():
     assert "hunter2" not in repr(Livy("https://me:hunter2@host:8998"))
-
-
-def test_a_dry_run_says_what_would_be_staged_and_what_is_to_be_put_in(server):
-    upload = Upload(uri="hdfs:///tmp/x/a.py", target="hdfs:///tmp/x/a.py", source=b"x", size=1)
-    assert export.uploads([upload]) == "would be staged first: hdfs:///tmp/x/a.py (1 bytes)"
-    request = BatchRequest(file="hdfs:///a.py", conf={"spark.x": "-Dpassword=hunter2"})
-    shown = export.as_curl(server, server.plan(request))
-    assert "hunter2" not in shown
-    assert shown.endswith("\n# put in: credentials, and what is shown as ********")

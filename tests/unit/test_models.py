@@ -73,7 +73,7 @@ def test_extra_members_for_other_servers_are_sent_as_they_are():
         ({"executor_cores": 0}, "is not between 1 and"),
         ({"num_executors": LARGEST_INT + 1}, "is not between 0 and"),
         ({"jars": "a.jar"}, "jars: 'a.jar' is not a list"),
-        ({"jars": ["a.jar", ""]}, "jars: entry 2 is empty or not text; for example"),
+        ({"jars": ["a.jar", ""]}, "jars: entry 2 is empty or no text; for example"),
         ({"args": ["a", None]}, "args: entry 2 is null; for example 2026-01-01"),
         ({"args": [["nested"]]}, "args: entry 1 is neither text nor a number"),
         ({"conf": ["spark.a=b"]}, "is not a mapping"),

@@ -11,156 +11,34 @@ from livy_magic.errors import InvalidRequest
 from livy_magic.magics.options import (
     BATCHES,
     CELL,
+    FILE,
     LOCAL,
     LOG,
     SUBMIT,
     WAIT,
     Parsed,
-    expand,
     help_text,
     parse,
-    split,
 )
-from livy_magic.models import POST_FIELDS, BatchRequest
-
-# -- words
-
-
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ("", []),
-        ("  --wait \t etl.py  ", ["--wait", "etl.py"]),
-        ("--name 'my job'", ["--name", "my job"]),
-        ('--name="my job"', ["--name=my job"]),
-        ("it''s a\"b c\"d", ["its", "ab cd"]),
-        ("a '' \"\"", ["a", "", ""]),
-        (r"C:\jobs\etl.py '\\host\share\'", ["C:\\jobs\\etl.py", "\\\\host\\share\\"]),
-        (r'"say \"yes\"" "a\b"', ['say "yes"', "a\\b"]),
-        (r"'{\"a\": 1}'", [r"{\"a\": 1}"]),
-        ("""'{"a": [1, 2]}'""", ['{"a": [1, 2]}']),
-        ("a\u00a0b", ["a", "b"]),
-    ],
-)
-def test_a_line_is_split_as_a_shell_does_but_backslashes_stay(line, words):
-    assert split(line) == words
-
-
-@given(st.lists(st.text()))
-def test_what_is_quoted_for_a_shell_comes_back_as_it_was(words):
-    assert split(shlex.join(words)) == words
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("--name 'my job", "the quote ' in column 8 is never closed"),
-        ('--conf a.password="hunter2', 'the quote " in column 19 is never closed'),
-        (r'"C:\jobs\"', 'the quote " in column 1 is never closed'),
-    ],
-)
-def test_a_quote_that_is_never_closed_is_refused_without_showing_the_text(line, message):
-    with pytest.raises(UsageError) as error:
-        split(line)
-    assert str(error.value) == message
-
-
-@pytest.mark.parametrize("line", ["--name x \\", "--name x \\  ", "--name 'x \\"])
-def test_a_line_cannot_be_continued(line):
-    with pytest.raises(UsageError) as error:
-        split(line)
-    assert str(error.value) == (
-        r"the line ends in a backslash; quote a word that does end in one, '…\', and put options"
-        " that need more room than a %% line into its cell, `#| name: value`"
-    )
-
-
-# -- the notebook's variables
-
-
-@pytest.mark.parametrize(
-    ("word", "expanded"),
-    [
-        ("{day}", "2026-01-01"),
-        ("$day", "2026-01-01"),
-        ("${day}", "2026-01-01"),
-        ("hdfs:///{day}/$n.csv", "hdfs:///2026-01-01/7.csv"),
-        ("$n$n{n}", "777"),
-        ("{größe}", "groß"),
-        ("{text}", "{day} $n"),
-        ("a{2}", "a{2}"),
-        ("^a{2,3}$", "^a{2,3}$"),
-        ("$1 $ {} { n }", "$1 $ {} { n }"),
-        ('{"a":1}', '{"a":1}'),
-        ('{"a":{"b":1}}', '{"a":{"b":1}}'),
-        ('{"a":{"b":{n}}}', '{"a":{"b":7}}'),
-        ("{{n}}", "{n}"),
-        ("{{{n}}}", "{7}"),
-        ("$$n $$$n", "$n $7"),
-        ("$${{n}}", "${n}"),
-        ("a{{b", "a{b"),
-        ("a}}b", "a}}b"),
-        ("{x²}", "{x²}"),
-        ("x.$", "x.$"),
-    ],
-)
-def test_variables_are_put_in_and_nothing_else_is_touched(word, expanded):
-    names = {"day": "2026-01-01", "n": 7, "größe": "groß", "text": "{day} $n"}
-    assert expand([word], names) == [expanded]
-
-
-def test_a_value_with_blanks_stays_one_word():
-    assert expand(split("--name {title} x"), {"title": "my 'job'"}) == ["--name", "my 'job'", "x"]
-
-
-@pytest.mark.parametrize(
-    ("word", "message"),
-    [
-        ("{dya}", "dya is not defined in the notebook; to mean it literally: {{dya}}"),
-        ("/$HOME/x", "HOME is not defined in the notebook; to mean it literally: $$HOME"),
-        ("${user}", "user is not defined in the notebook; to mean it literally: $${{user}}"),
-    ],
-)
-def test_a_variable_that_is_not_defined_is_named(word, message):
-    with pytest.raises(UsageError) as error:
-        expand(["--wait", word], {"day": 1})
-    assert str(error.value) == message
-    literal = message.rpartition(" ")[2]
-    assert expand([literal], {})[0] in word
-
-
-def literally(word):
-    """Escape a word so that it is left as it is."""
-    escaped, unclosed, position = "", 0, 0
-    while position < len(word):
-        character = word[position]
-        if character == "}" and unclosed:
-            character, unclosed = "}}", unclosed - 1
-        elif character in "{$":
-            unclosed += character == "{"
-            character *= 2
-        escaped += character
-        position += 1
-    return escaped
-
-
-@given(st.text(alphabet="{}$a1 \"'"))
-def test_every_text_can_be_meant_literally(word):
-    assert expand([literally(word)], {}) == [word]
-
+from livy_magic.magics.words import split
+from livy_magic.models import BatchRequest
 
 # -- options
 
 
 def read(line, options=SUBMIT, **how):
-    how.setdefault("fields", True)
+    how.setdefault("first", FILE if options is SUBMIT else "the first argument")
     return parse(split(line), options, **how)
 
 
 def test_a_working_spark_submit_command_can_be_pasted():
     parsed = read("spark-submit --class X --conf a=b app.jar 10")
-    assert parsed == Parsed({"class_name": "X", "conf": {"a": "b"}}, {}, ["app.jar", "10"])
-    assert read("./bin/spark-submit app.jar").rest == ["app.jar"]
+    assert parsed.application() == {
+        "class_name": "X",
+        "conf": {"a": "b"},
+        "file": "app.jar",
+        "args": ("10",),
+    }
 
 
 @pytest.mark.parametrize(
@@ -169,19 +47,20 @@ def test_a_working_spark_submit_command_can_be_pasted():
 )
 def test_what_follows_the_file_is_not_looked_at(arguments):
     parsed = read(f"--wait etl.py {arguments}")
-    assert parsed.rest == ["etl.py", *split(arguments)]
+    assert (parsed.file, parsed.rest) == ("etl.py", split(arguments))
     assert parsed.options == {"wait": True}
 
 
 def test_two_dashes_end_the_options():
     parsed = read("--wait -- --date 2026-01-01 -- x")
-    assert parsed.rest == ["--date", "2026-01-01", "--", "x"]
+    assert (parsed.file, parsed.rest) == ("--date", ["2026-01-01", "--", "x"])
+    assert read("--wait -- --date 1", CELL).rest == ["--date", "1"]
     assert parse(split("-f -- -f"), LOG).rest == ["-f"]
 
 
 def test_a_dry_run_does_not_eat_the_file():
-    assert read("--dry-run etl.py") == Parsed({}, {"dry-run": "json"}, ["etl.py"])
-    assert read("--dry-run=curl etl.py") == Parsed({}, {"dry-run": "curl"}, ["etl.py"])
+    assert read("--dry-run etl.py") == Parsed({}, {"dry-run": "json"}, file="etl.py")
+    assert read("--dry-run=curl etl.py") == Parsed({}, {"dry-run": "curl"}, file="etl.py")
 
 
 def test_a_value_follows_or_is_joined_by_an_equals_sign():
@@ -223,13 +102,13 @@ def test_a_repeatable_option_keeps_every_value():
 def test_the_line_goes_over_the_cell():
     line = read("--stage never --param a=2 x", CELL)
     cell = {"stage": "always", "wait": True, "follow": False, "param": ["a=1", "b=1"]}
-    both = line.over(cell)
+    both = line.over(cell, [])
     assert both.get("stage") == "never"
     assert both.has("wait")
     assert not both.has("follow")
     assert not both.has("quiet")
     assert both.all("param") == ["a=1", "b=1", "a=2"]
-    assert both.rest == ["x"]
+    assert both.rest == line.rest == ["x"]
     assert line.options == {"stage": "never", "param": ["a=2"]}
 
 
@@ -244,16 +123,18 @@ def test_the_line_goes_over_the_cell():
         ("--name --wait etl.py", "--name needs a value: --name NAME"),
         ("--name --conf=a=b etl.py", "--name needs a value: --name NAME"),
         ("--out -- etl.py", "--out needs a value: -o, --out NAME"),
-        ("-o 2x etl.py", "--out: '2x' is no variable name"),
-        ("-o class etl.py", "--out: 'class' is no variable name"),
-        ("--out= etl.py", "--out: '' is empty"),
+        ("-o 2x etl.py", "--out NAME: '2x' is no variable name"),
+        ("-o class etl.py", "--out NAME: 'class' is no variable name"),
+        ("--out= etl.py", "--out NAME: '' is empty"),
         ("--wait=yes etl.py", "--wait takes no value"),
         ("--wait --wait etl.py", "--wait is given twice"),
         ("-o a --out b etl.py", "--out is given twice"),
+        ("--dry-run curl etl.py", "--dry-run curl: write --dry-run=curl"),
+        ("--spark.a=1 etl.py", "--spark.a is a Spark property: --conf spark.a=…"),
         ("--name a --name b etl.py", "--name is given twice"),
         ("--stage somtimes x", "--stage: 'somtimes' is none of auto, always, never"),
         ("--stage alway x", "--stage: 'alway' is none of auto, always, never; did you mean always?"),
-        ("--dry-run=xml x", "--dry-run: 'xml' is none of json, curl"),
+        ("--dry-run=xml x", "--dry-run: 'xml' is none of json, curl, python, spark-submit"),
         ("--if-exists attached x", "--if-exists: 'attached' is none of fail, attach, replace, rename; did you mean attach?"),
     ],
 )  # fmt: skip
@@ -267,8 +148,8 @@ def test_a_slip_in_the_line_is_explained_in_one_line(line, message):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("--tail x", "--tail: 'x' is not a whole number"),
-        ("--tail 0", "--tail: '0' is not between 1 and 2147483647"),
+        ("--tail x", "--tail N: 'x' is not a whole number"),
+        ("--tail 0", "--tail N: '0' is not between 1 and 2147483647"),
         ("--tial 3", "unknown option --tial; did you mean --tail?"),
         ("--zzz", "unknown option --zzz"),
         ("--conf a=b", "unknown option --conf"),
@@ -285,7 +166,7 @@ def test_so_is_one_in_another_magics_line(line, message):
     [
         ("--driver-memory 2x x", "driverMemory: '2x' is no memory size: a whole number and k, m, g or t; for example 2g"),
         ("--driver-cores two x", "driverCores: 'two' is not a whole number; for example 2"),
-        ("--conf a x", "conf: 'a' is not of the form key=value; for example spark.sql.shuffle.partitions=400"),
+        ("--conf a x", "conf: 'a' is not of the form key=value, without blanks; for example spark.sql.shuffle.partitions=400"),
         ("--name= x", "name: '' is empty; for example nightly"),
         ("--name 123 x", "name: '123' is all digits, which Livy takes for a batch id; for example nightly"),
     ],
@@ -300,16 +181,19 @@ def test_a_bad_field_value_is_an_invalid_request(line, message):
 
 
 def test_the_help_names_every_option_once_under_its_group():
-    lines = help_text(CELL, fields=True).splitlines()
+    lines = help_text(CELL).splitlines()
     titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
-    assert titles == ["options:", "application:", "dependencies:", "resources:"]
+    assert titles == [
+        "options:",
+        "application:",
+        "dependencies:",
+        "resources:",
+        "spark properties:",
+        "without effect:",
+    ]
     shown = [line.split("  ")[1] for line in lines if line.startswith("  ")]
-    assert shown == [
-        option.usage for option in CELL
-    ] + [f"{field.metadata['flag']} {field.metadata['kind'].metavar}"
-         for field in POST_FIELDS if field.metadata["flag"]]  # fmt: skip
-    assert all(field.metadata["help"] in help_text((), fields=True)
-               for field in POST_FIELDS if field.metadata["flag"])  # fmt: skip
+    assert sorted(shown) == sorted(option.usage for option in CELL)
+    assert all(option.help in "\n".join(lines) for option in CELL)
 
 
 def test_the_help_of_a_small_magic_is_small():
@@ -373,12 +257,9 @@ def words_of(request, *, joined):
 
 @given(requests)
 def test_a_request_written_as_a_line_is_the_same_request(request):
-    line = shlex.join(literally(word) for word in words_of(request, joined=True))
-    parsed = parse(expand(split(line), {}), SUBMIT, fields=True)
-    file, *args = parsed.rest
-    again = BatchRequest(
-        **fields.merged(parsed.values, {"file": file}, {"args": args} if args else {})
-    )
+    line = shlex.join(words_of(request, joined=True))
+    parsed = parse(split(line), SUBMIT, first=FILE)
+    again = BatchRequest(**parsed.application())
     assert again.to_json() == request.to_json()
     body = json.loads(json.dumps(again.to_json()))
     assert BatchRequest(**fields.read(body, where="field")) == request
@@ -387,55 +268,43 @@ def test_a_request_written_as_a_line_is_the_same_request(request):
 @given(requests)
 def test_values_may_follow_their_options_unless_they_look_like_options(request):
     words = words_of(request, joined=False)
-    known = {option.flag for option in SUBMIT} | set(fields.BY_FLAG) | {"-o"}
+    known = {option.flag for option in SUBMIT} | {option.short for option in SUBMIT}
     given_values = words[1 : -2 - len(request.args or ()) : 2]
     assume(not any(value.partition("=")[0] in {"--", *known} for value in given_values))
-    parsed = parse(split(shlex.join(words)), SUBMIT, fields=True)
-    assert parsed.values == parse(words_of(request, joined=True), SUBMIT, fields=True).values
+    parsed = parse(split(shlex.join(words)), SUBMIT, first=FILE)
+    assert parsed.values == parse(words_of(request, joined=True), SUBMIT, first=FILE).values
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_who_looks_for_help_is_told_where_it_is(flag):
     with pytest.raises(UsageError, match=r"%livy_submit\?"):
-        parse([flag], SUBMIT, fields=True)
+        parse([flag], SUBMIT, first=FILE)
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("--packages a:b:1", "unknown option --packages; write --conf spark.jars.packages=…"),
-        (
-            "--driver-class-path=x",
-            "--driver-class-path; write --conf spark.driver.extraClassPath=…",
-        ),
-        ("--master yarn", "unknown option --master; the server decides it; leave it out"),
-        ("--verbose", "unknown option --verbose; leave it out"),
-        ("--properties-file x", "unknown option --properties-file; write its lines as --conf"),
-        ("--keytab x", "unknown option --keytab; the server logs in; see auth in the README"),
-        ("--kill 3", "unknown option --kill; use %livy_kill"),
         ("--param x=1", "--param is for %%livy_batch: a file has no cell to put it in"),
+        ("--kill 3", "--kill is refused: use %livy_kill BATCH"),
+        ("--principal=x", "run as somebody else with --proxy-user"),
     ],
 )
-def test_what_spark_submit_takes_and_a_batch_does_not_is_answered_with_the_way(line, message):
+def test_what_a_batch_cannot_have_is_refused_with_the_way(line, message):
     with pytest.raises(UsageError) as error:
-        parse(split(f"{line} etl.py"), SUBMIT, fields=True)
+        parse(split(f"{line} etl.py"), SUBMIT, first=FILE)
     assert str(error.value).endswith(message)
 
 
 def test_an_unknown_option_is_named_without_the_secret_that_hangs_on_it():
     with pytest.raises(UsageError) as error:
-        parse(["--password:hunter2"], SUBMIT, fields=True)
+        parse(["--password:hunter2"], SUBMIT, first=FILE)
     assert "hunter2" not in str(error.value)
 
 
-@pytest.mark.parametrize("word", ["--dry-run", "--dry-run=curl"])
-def test_a_dry_run_behind_the_file_is_refused_rather_than_submitted(word):
-    with pytest.raises(UsageError) as error:
-        parse(["etl.py", "x", word], SUBMIT, fields=True)
-    assert str(error.value) == (
-        "--dry-run stands behind FILE, so the program would get it; options come before FILE."
-        " To pass it on, write -- before FILE"
-    )
-    with pytest.raises(UsageError, match="behind the first argument"):
-        parse(["x", word], CELL, fields=True)
-    assert parse(["--", "etl.py", word], SUBMIT, fields=True).rest == ["etl.py", word]
+@pytest.mark.parametrize("word", ["--dry-run", "--dry-run=curl", "--wait"])
+def test_an_option_of_ours_behind_the_file_is_the_programs_and_that_is_said(word):
+    parsed = parse(["etl.py", "x", word], SUBMIT, first=FILE)
+    assert (parsed.options, parsed.rest) == ({}, ["x", word])
+    assert parsed.notes == [f"{word} goes to the program, as all that stands behind FILE does"]
+    assert parse(["x", word], CELL, first="the first argument").rest == ["x", word]
+    assert parse(["--", "etl.py", word], SUBMIT, first=FILE).notes == []

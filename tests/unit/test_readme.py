@@ -11,7 +11,7 @@ import yaml
 
 from livy_magic import config, fields
 from livy_magic.magics.magics import LivyMagics
-from livy_magic.magics.options import CELL
+from livy_magic.magics.options import CELL, SPARK_SUBMIT
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -31,11 +31,21 @@ def test_the_table_of_options_is_that_of_the_post_fields():
 
 
 def test_the_table_of_further_options_is_that_of_the_parser():
-    rows = ["| option | what it does |", "|---|---|"]
-    for option in CELL:
+    own = [option for option in CELL if option not in SPARK_SUBMIT]
+    assert generated("more options") == table_of(own, "what it does")
+
+
+def test_the_table_of_spark_submits_options_is_that_of_the_parser():
+    others = [option for option in SPARK_SUBMIT if option.flag not in fields.BY_FLAG]
+    assert generated("spark-submit") == table_of(others, "what becomes of it")
+
+
+def table_of(options, title):
+    rows = [f"| option | {title} |", "|---|---|"]
+    for option in options:
         usage = option.usage.replace("|", "\\|")
         rows.append(f"| `{usage}` | {option.help} |")
-    assert generated("more options") == "\n".join(rows)
+    return "\n".join(rows)
 
 
 def test_every_magic_is_in_the_table_and_has_help():

@@ -14,12 +14,12 @@ from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livy_magic.errors import ConfigError, InvalidRequest, StagingError
-from livy_magic.models import BatchRequest, Code
-from livy_magic.staging import LARGE, Staging, code_filename, resolve
+from livy_magic.errors import ConfigError, NotSubmitted, StagingError
+from livy_magic.livy import Livy
+from livy_magic.models import BatchRequest
+from livy_magic.staging import Staging
 
 DAY = 86_400
-ENCODE = "write it as a URI with its scheme and percent-encoded, such as hdfs:///my%20job.py"
 # What java.net.URI takes in a path without complaint, besides letters of other alphabets.
 URI_CHARACTERS = set(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.!~*'(),;:@&=+$/%#"
@@ -88,9 +88,8 @@ def folder(tmp_path):
     """A notebook's folder, with files to submit."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    for name in ("etl.py", "helpers.py", "my job.py", "lookup.csv", "env.tar.gz", "große 1.csv"):
+    for name in ("etl.py", "my job.py"):
         (folder / name).write_text(f"# {name}\n")
-    (folder / "package").mkdir()
     return folder
 
 
@@ -198,11 +197,42 @@ def test_what_is_there_already_is_not_sent_again(place, request):
     assert not staging.send(staging.place(b"x", "a.py"))
 
 
-def test_only_a_large_file_is_told_of_while_it_is_sent(memory):
+@pytest.mark.parametrize("place", ["memory", "disk"])
+def test_it_is_said_how_far_reading_and_staging_are(place, request, tmp_path):
+    staging = request.getfixturevalue(place)
+    (tmp_path / "large.jar").write_bytes(b"x" * 3_000_000)
     lines = []
-    memory.send(memory.place(b"x", "small.py"), lines.append)
-    memory.send(memory.place(b"x" * LARGE, "large.jar"), lines.append)
-    assert lines == [f"staging large.jar ({LARGE:,} bytes) at {memory.url}"]
+    upload = staging.place(tmp_path / "large.jar", "large.jar", lines.append)
+    assert lines == [f"reading large.jar: {far} of 3 MB" for far in (1, 2, 3)]
+    lines.clear()
+    staging.send(upload, lines.append)
+    assert lines == [f"staging large.jar: {far} of 3 MB" for far in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("place", ["memory", "disk"])
+def test_an_interrupt_half_way_leaves_no_half_file(place, request):
+    staging = request.getfixturevalue(place)
+    upload = staging.place(b"x" * 1_000_000, "large.jar")
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        staging.send(upload, interrupt)
+    assert everything(staging) == []
+    assert staging.send(upload)
+    assert content(upload) == b"x" * 1_000_000
+
+
+def test_a_submission_that_takes_long_says_how_far_it_is(disk, tmp_path, monkeypatch):
+    monkeypatch.setattr("livy_magic.progress._EVERY", 0)
+    large = tmp_path / "large.jar"
+    large.write_bytes(b"x" * 1_000_000)
+    lines = []
+    nobody = Livy("http://127.0.0.1:1", staging=disk.url)
+    with pytest.raises(NotSubmitted):
+        nobody.submit(BatchRequest(file=str(large)), report=lines.append)
+    assert lines == ["reading large.jar: 1 of 1 MB", "staging large.jar: 1 of 1 MB"]
 
 
 def test_a_second_cell_of_the_same_name_leaves_the_first_alone(memory):
@@ -370,191 +400,3 @@ def test_only_ones_own_content_folders_are_ever_removed(tmp_path):
 
 def test_there_is_nothing_to_remove_before_anything_was_staged(memory, disk):
     assert memory.remove_old() == disk.remove_old() == 0
-
-
-# -- the plan for a request
-
-
-def plan(request, folder, staging=None, *, mode="auto", private=False):
-    return resolve(request, staging, mode=mode, private=private, folder=folder)
-
-
-def test_every_path_of_a_request_is_staged_under_its_own_name(memory, folder):
-    request = BatchRequest(
-        file="etl.py", py_files=["helpers.py"], jars=[str(folder / "lookup.csv")],
-        files=["./lookup.csv", "große 1.csv#g"], archives=["env.tar.gz#env"], args=["etl.py"],
-    )  # fmt: skip
-    resolved, uploads = plan(request, folder, memory)
-    assert [upload.source.name for upload in uploads] == [
-        "etl.py", "helpers.py", "lookup.csv", "große 1.csv", "env.tar.gz",
-    ]  # fmt: skip
-    uris = {upload.source.name: upload.uri for upload in uploads}
-    assert resolved.file == uris["etl.py"]
-    assert resolved.file.endswith("/etl.py")
-    assert resolved.py_files == (uris["helpers.py"],)
-    assert resolved.jars == (uris["lookup.csv"],)
-    assert resolved.files == (uris["lookup.csv"], uris["große 1.csv"] + "#g")
-    assert uris["große 1.csv"].endswith("/gro%C3%9Fe%201.csv")
-    assert resolved.archives == (uris["env.tar.gz"] + "#env",)
-    assert resolved.args == ("etl.py",)
-
-
-def test_code_is_staged_under_the_batchs_name(memory, folder):
-    request = BatchRequest(file=Code("print('é')\n"), name="nightly")
-    resolved, (upload,) = plan(request, folder, memory)
-    assert resolved.file == upload.uri
-    assert upload.uri.endswith("/nightly.py")
-    assert upload.source == "print('é')\n".encode()
-
-
-@pytest.mark.parametrize(
-    ("name", "filename"),
-    [
-        ("nightly", "nightly.py"),
-        ("Größe der Läufe / 2026", "Groe_der_Laufe_2026.py"),
-        ("../../etc/passwd", "etc_passwd.py"),
-        ("notebook-a1b2c3d4e5", "notebook-a1b2c3d4e5.py"),
-        ("毎晩", "batch.py"),
-        (None, "batch.py"),
-        ("x" * 300, "x" * 100 + ".py"),
-        ("statistics", "statistics-batch.py"),
-        ("pyspark", "pyspark-batch.py"),
-    ],
-)
-def test_a_batchs_name_becomes_a_file_name_that_works_everywhere(name, filename):
-    assert code_filename(name) == filename
-
-
-@pytest.mark.parametrize(
-    "uri",
-    [
-        "hdfs:///jobs/etl.py", "s3a://bucket/etl.py", "https://host/etl.py?x=1", "local:/opt/etl.py",
-        "file:/opt/etl.py", "file:///opt/my%20job.py", "abfss://c@account.example/etl.py",
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("mode", ["auto", "always", "never"])
-@pytest.mark.parametrize("private", [True, False])
-def test_a_uri_is_left_alone(uri, mode, private, folder):
-    request = BatchRequest(file=uri, files=[f"{uri}#alias"])
-    resolved, uploads = plan(request, folder, mode=mode, private=private)
-    assert (resolved.file, resolved.files, uploads) == (uri, (f"{uri}#alias",), ())
-
-
-def test_an_absolute_path_that_is_not_here_is_left_to_a_remote_livy(folder, memory):
-    request = BatchRequest(file="/user/alice/etl.py", files=["/user/alice/x.csv#y"])
-    for mode in ("auto", "never"):
-        assert plan(request, folder, memory, mode=mode) == (request, ())
-
-
-@pytest.mark.parametrize(
-    ("field", "message"),
-    [
-        ({"file": "elt.py"}, "file: no such file: elt.py (looked in FOLDER)"),
-        ({"py_files": ["x.py"]}, "pyFiles: no such file: x.py (looked in FOLDER)"),
-        ({"archives": ["x.zip#x"]}, "archives: no such file: x.zip (looked in FOLDER)"),
-        ({"file": r"C:\jobs\etl.py"}, r"file: no such file: C:\jobs\etl.py (looked in FOLDER)"),
-        ({"file": "package"}, "file: package is a directory"),
-        (
-            {"file": "hdfs:///jobs/etl.ipynb"},
-            "file: hdfs:///jobs/etl.ipynb is a notebook, not a program\nmake it one: jupyter nbconvert --to script",
-        ),
-        ({"py_files": ["package"]}, "pyFiles: package is a directory; pass .py files or a zip"),
-        ({"jars": ["libs/*.jar"]}, "jars: no such file: libs/*.jar (looked in FOLDER)"),
-        (
-            {"file": "hdfs:///my job.py"},
-            f"file: Livy takes no ' ' in 'hdfs:///my job.py'\n{ENCODE}",
-        ),
-        (
-            {"file": "s3a://k:pw@b/{x}"},
-            f"file: Livy takes no '{{' in 's3a://********@b/{{x}}'\n{ENCODE}",
-        ),
-        ({"jars": ["hdfs:///a#b#c"]}, f"jars: Livy takes no '#' in 'hdfs:///a#b#c'\n{ENCODE}"),
-    ],
-)
-@pytest.mark.parametrize("mode", ["auto", "always", "never"])
-def test_a_path_that_leads_nowhere_is_said_so(field, message, mode, folder, memory):
-    request = BatchRequest(**{"file": "hdfs:///etl.py", **field})
-    with pytest.raises(InvalidRequest) as error:
-        plan(request, folder, memory, mode=mode)
-    assert str(error.value) == message.replace("FOLDER", str(folder))
-
-
-@pytest.mark.parametrize(("mode", "private"), [("auto", True), ("always", False), ("never", True)])
-def test_an_absolute_path_has_to_exist_where_only_this_machine_can_have_it(
-    mode, private, folder, memory
-):
-    with pytest.raises(InvalidRequest) as error:
-        plan(BatchRequest(file="/user/etl.py"), folder, memory, mode=mode, private=private)
-    assert str(error.value) == "file: no such file: /user/etl.py"
-
-
-@pytest.mark.parametrize("path", ["/data/my job.py", "/data/my%20job.py", "/data/a|b.py"])
-def test_a_path_without_a_scheme_that_livy_would_choke_on_is_refused(path, folder, memory):
-    with pytest.raises(InvalidRequest, match="with its scheme and percent-encoded"):
-        plan(BatchRequest(file=path), folder, memory)
-
-
-@pytest.mark.parametrize("mode", ["auto", "never"])
-def test_a_comma_which_would_split_sparks_list_is_refused(mode, folder, memory):
-    (folder / "a,b.csv").touch()
-    with pytest.raises(InvalidRequest) as error:
-        plan(BatchRequest(file="etl.py", files=["a,b.csv"]), folder, memory, mode=mode)
-    assert str(error.value) == "files: Spark takes no comma in 'a,b.csv'; rename it"
-
-
-def test_a_tilde_is_the_home_folder(tmp_path, folder, memory, monkeypatch):
-    monkeypatch.setenv("HOME", str(folder))
-    _, (upload,) = plan(BatchRequest(file="~/etl.py"), tmp_path, memory)
-    assert upload.source == folder / "etl.py"
-
-
-def test_without_staging_a_private_livy_reads_the_file_itself(folder):
-    request = BatchRequest(file="my job.py", files=["../notebooks/lookup.csv#a b"])
-    resolved, uploads = plan(request, folder, mode="never", private=True)
-    assert resolved.file == f"file://{folder}/my%20job.py"
-    assert resolved.files == (f"file://{folder}/lookup.csv#a%20b",)
-    assert uploads == ()
-
-
-def test_without_staging_a_remote_livy_gets_the_absolute_path(folder):
-    resolved, uploads = plan(BatchRequest(file="etl.py"), folder, mode="never")
-    assert (resolved.file, uploads) == (f"{folder}/etl.py", ())
-
-
-def test_without_staging_a_blank_cannot_reach_a_remote_livy(folder):
-    with pytest.raises(InvalidRequest, match="Livy takes no ' ' in"):
-        plan(BatchRequest(file="my job.py"), folder, mode="never")
-
-
-@pytest.mark.parametrize(
-    ("file", "what"), [("etl.py", "etl.py"), (Code("print(1)"), "the cell's code")]
-)
-def test_with_nowhere_to_stage_the_message_says_what_to_set(file, what, folder):
-    with pytest.raises(StagingError) as error:
-        plan(BatchRequest(file=file), folder)
-    assert str(error.value) == (
-        f"no staging place is configured, so Livy cannot read {what}\n"
-        "set `staging:` in the profile or LIVY_STAGING to a URL that this machine writes and Livy "
-        "reads (hdfs:///tmp/livy), or put the file where Livy can read it"
-    )
-
-
-def test_a_cell_cannot_be_submitted_with_staging_switched_off(folder, memory):
-    with pytest.raises(StagingError) as error:
-        plan(BatchRequest(file=Code("x = 1")), folder, memory, mode="never")
-    assert str(error.value) == (
-        "a cell's code reaches Livy only by staging, and that is switched off\n"
-        "leave out --stage never, or save the code as a file that Livy can read"
-    )
-
-
-def test_the_rest_of_a_request_is_untouched(folder, memory):
-    request = BatchRequest(file="etl.py", name="n", conf={"a": "b"}, driver_cores=2, extra={"t": 1})
-    resolved, _ = plan(request, folder, memory)
-    assert resolved.replace(file="etl.py") == request
-
-
-def test_a_pipe_is_refused_rather_than_read(folder, memory):
-    os.mkfifo(folder / "pipe.py")
-    with pytest.raises(InvalidRequest, match=r"file: pipe\.py is no regular file"):
-        plan(BatchRequest(file="pipe.py"), folder, memory)

@@ -1,0 +1,160 @@
+"""What spark-submit's own words mean here, and how a pasted command is recognised.
+
+Every option that ``spark-submit --help`` prints is in one of these tables: it is a POST field, or the
+Spark property that it stands for; it is taken and has no effect, which a line says; or it is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from IPython.core.error import UsageError
+
+# What each stands for: the property that Spark's own SparkSubmit sets for it.
+PROPERTIES: Mapping[str, tuple[str, str | None, str]] = {
+    "--packages": (
+        "spark.jars.packages", "A,B,…", "Maven coordinates of jars, group:artifact:version",
+    ),
+    "--exclude-packages": (
+        "spark.jars.excludes", "A,B,…", "group:artifact that --packages is not to bring along",
+    ),
+    "--repositories": (
+        "spark.jars.repositories", "A,B,…", "further Maven repositories for --packages",
+    ),
+    "--driver-java-options": (
+        "spark.driver.extraJavaOptions", "TEXT", "options for the driver's JVM",
+    ),
+    "--driver-class-path": (
+        "spark.driver.extraClassPath", "TEXT", "class path of the driver, on its own machine",
+    ),
+    "--driver-library-path": (
+        "spark.driver.extraLibraryPath", "TEXT", "library path of the driver, on its own machine",
+    ),
+    "--total-executor-cores": (
+        "spark.cores.max", "N", "cores of all executors together (Spark standalone)",
+    ),
+    "--supervise": (
+        "spark.driver.supervise", None, "restart a driver that fails (Spark standalone, Kubernetes)",
+    ),
+}  # fmt: skip
+
+# What is taken without effect, with its value's name and what is said then.
+NO_EFFECT: Mapping[str, tuple[str | None, str]] = {
+    "--master": ("URL", "the server decides where batches run"),
+    "--deploy-mode": ("MODE", "the server decides where drivers run"),
+    "--verbose": (None, "it is the log of the server that would say more"),
+    "--load-spark-defaults": (None, "the server's spark-defaults.conf counts in any case"),
+}
+
+REFUSED: Mapping[str, str] = {
+    "--principal": "the server logs in to Kerberos itself; run as somebody else with --proxy-user",
+    "--keytab": "the server logs in to Kerberos itself, and a keytab should not travel",
+    "--kill": "use %livy_kill BATCH",
+    "--status": "use %livy_batches, or %livy_wait BATCH",
+    "--remote": "Spark Connect needs no batch: use SparkSession.builder.remote(…) in the notebook",
+    "--version": "use %livy_connect, which shows the server's",
+}
+
+PROPERTIES_FILE = "--properties-file"
+SHORT = {"--conf": "-c", "--verbose": "-v"}
+
+_PROGRAM = re.compile(r"!?(?:[\w.~${}:-]*[/\\])*spark[23]?-submit2?(?:\.cmd|\.sh)?")
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
+_IN_FRONT = frozenset({"$", "!", "%", "exec", "nohup", "time"})
+
+# A redirection, a pipe, the end of a command, a substitution: of an unquoted word.
+_SHELL = re.compile(r"(?:[12&]?>|<|\||&|;|\$\(|`).*", re.DOTALL)
+
+
+def command_length(words: Sequence[str]) -> int:
+    """Return how many words, at the start, are a shell's way to call spark-submit; 0 for none."""
+    for count, word in enumerate(words, start=1):
+        if _PROGRAM.fullmatch(word):
+            return count
+        if word not in _IN_FRONT and not _ASSIGNMENT.fullmatch(word):
+            return 0
+    return 0
+
+
+def is_program(word: str) -> bool:
+    """Say whether a word is the name or path of spark-submit."""
+    return _PROGRAM.fullmatch(word) is not None
+
+
+def check_no_shell(line: str, words: Iterable[str]) -> None:
+    """Refuse what only a shell would understand in a pasted command.
+
+    Args:
+        line: As it was typed: what is quoted there is meant for the program.
+        words: The words behind spark-submit.
+
+    Raises:
+        UsageError: A redirection, a pipe, …
+    """
+    unquoted = set(line.split())
+    for word in words:
+        if word in unquoted and _SHELL.fullmatch(word):
+            raise UsageError(
+                f"{word} is for a shell, and none runs here; leave it out (a batch runs in the"
+                " background anyway), or quote it if the program should get it"
+            )
+
+
+def variables_notes(words: Iterable[str]) -> list[str]:
+    """Return what to say of the environment variables that are set in front of a command, if any."""
+    names = [word.partition("=")[0] for word in words if _ASSIGNMENT.fullmatch(word)]
+    instead = "spark.pyspark.python, spark.executorEnv.NAME or spark.yarn.appMasterEnv.NAME"
+    told = (
+        f"{', '.join(names)}: a batch gets no variables of this machine; set {instead} with --conf"
+    )
+    return [told] if names else []
+
+
+@dataclass
+class Properties:
+    """The Spark properties that options stand for, as they add up.
+
+    Attributes:
+        notes: What is to be said about them, a line each.
+    """
+
+    notes: list[str] = field(default_factory=list)
+    _of_options: dict[str, str] = field(default_factory=dict)
+    _of_file: dict[str, str] = field(default_factory=dict)
+
+    def take(self, flag: str, value: str) -> None:
+        """Take note of one option; ``value`` is empty where it takes none.
+
+        Raises:
+            UsageError: The file of ``--properties-file`` cannot be read.
+        """
+        if flag in PROPERTIES:
+            self._of_options[PROPERTIES[flag][0]] = value or "true"
+        elif flag in NO_EFFECT:
+            self.notes.append(f"{flag} has no effect: {NO_EFFECT[flag][1]}")
+        else:
+            self._read(value)
+
+    def over(self, conf: Mapping[str, str]) -> dict[str, str]:
+        """Return them with the properties of ``--conf``, in spark-submit's order of precedence."""
+        return {**self._of_file, **conf, **self._of_options}
+
+    def _read(self, file: str) -> None:
+        import javaproperties
+
+        path = Path(file).expanduser()
+        try:
+            with path.open("rb") as content:
+                read = javaproperties.load(content)
+        except (OSError, ValueError) as problem:
+            cause = getattr(problem, "strerror", None) or "it is no properties file"
+            hint = "; it is read on this machine, so give a local path" if "://" in file else ""
+            raise UsageError(f"{PROPERTIES_FILE}: cannot read {file}: {cause}{hint}") from None
+        ours = {key: value.strip() for key, value in read.items() if key.startswith("spark.")}
+        self._of_file |= ours
+        if len(ours) < len(read):  # spark-submit leaves them aside, too
+            others = ", ".join(key for key in read if key not in ours)
+            self.notes.append(f"{file}: {others} are no Spark properties, so they are left out")
