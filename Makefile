@@ -2,6 +2,7 @@
 # lab    the same notebook in JupyterLab
 # check  lint, types and pure tests: the quick part
 # test   everything, on the real Livy as well
+# bench  the README's figures, each beside its reference; about a quarter of an hour
 
 VENV ?= .venv
 # The private Livy's Java comes as a Python package for 3.10 and 3.11; newer ones need a JDK 17 or 21.
@@ -16,7 +17,7 @@ FEW_LINES := awk '/Downloading .* MB/ {print "  " $$(NF-2) " " $$(NF-1) " " $$NF
 TEST := $(VENV)/.installed-test
 LAB := $(VENV)/.installed-lab
 
-.PHONY: demo lab check test lint types unit live notebooks clean
+.PHONY: demo lab check test bench lint types unit live notebooks clean
 .DELETE_ON_ERROR:
 
 demo: $(TEST)
@@ -28,6 +29,9 @@ lab: $(LAB)
 check: lint types unit
 
 test: check live notebooks
+
+bench: $(TEST)
+	@$(BIN)/python tests/bench
 
 lint: $(TEST)
 	$(BIN)/ruff check .
