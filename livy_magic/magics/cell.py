@@ -1,18 +1,14 @@
-"""The cell of ``%%livy_batch``: its options, its code or POST body, and the text to stage."""
+"""The cell of ``%%livy_batch``: its options, and its code, command or POST body."""
 
 from __future__ import annotations
 
-import ast
 import io
 import itertools
 import json
-import keyword
 import re
-import shlex
 import tokenize
-import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +17,7 @@ from IPython.core.error import UsageError
 from ..errors import InvalidRequest
 from ..fields import find, nearest, read
 from ..models import POST_FIELDS
-from ..redact import is_secret, mask_args, mask_text, mask_url
+from ..redact import is_secret, mask_text
 from .options import CELL, SPARK_SUBMIT, Option
 from .spark_submit import REFUSED, Properties
 from .words import split
@@ -29,7 +25,6 @@ from .words import split
 MARK = "#|"
 _ALMOST_MARK = re.compile(r"#\s+\|\s*[\w-]+\s*:")
 _NULLS = ("null", "Null", "NULL")
-MAGIC = "%%livy_batch"
 FIRST_LINE = 2  # line 1 of a notebook cell is the magic's
 
 CELL_FORMS = (
@@ -44,17 +39,10 @@ _PROPERTIES = {option.name: option for option in SPARK_SUBMIT if not find(option
 
 _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
-# A comment on line 1 or 2 that Python takes for the file's encoding (PEP 263): "encoding=cp1252"
-# in the magic's line would be one.
-_ENCODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*[-\w.]")
-
 # No Python begins like this.
 _COMMAND = re.compile(
     r"\s*(?:[!$%]\s*)?(?:[A-Za-z_]\w*=\S+\s+)*[\w.~${}/\\:-]*spark[23]?-submit[\w.]*(?!\S)"
 )
-
-# What ast.literal_eval raises, and repr of what is nested too deeply.
-NO_LITERAL = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -89,7 +77,7 @@ def parse_cell(cell: str, *, line_file: str | None = None) -> Cell:
         UsageError: An unknown or contradictory option, broken YAML or JSON, nothing to run.
         InvalidRequest: A field has a value that Livy would reject.
     """
-    top, below = _parts(cell)
+    top, below = parts(cell)
     for number, line in enumerate(top, start=FIRST_LINE):
         if _ALMOST_MARK.match(line):
             raise UsageError(f"line {number} of the cell: write `{MARK}` without a blank in it")
@@ -150,16 +138,16 @@ def _check_no_options(code: str, first_line: int) -> None:
                 )
 
 
-def _lines(text: str) -> Iterator[str]:
+def lines(text: str) -> Iterator[str]:
     """Yield the lines as Python counts them, with their ends; ``str.splitlines`` knows more."""
     return iter(io.StringIO(text, newline=""))
 
 
-def _parts(cell: str) -> tuple[list[str], list[str]]:
+def parts(cell: str) -> tuple[list[str], list[str]]:
     """Return the lines above the first line of code, and those from there on."""
-    lines = list(_lines(cell))
-    top = list(itertools.takewhile(_is_comment, lines))
-    return top, lines[len(top) :]
+    every = list(lines(cell))
+    top = list(itertools.takewhile(_is_comment, every))
+    return top, every[len(top) :]
 
 
 def _is_comment(line: str) -> bool:
@@ -332,141 +320,3 @@ def _body_values(body: Mapping[str, Any]) -> dict[str, Any]:
         if key not in _JSON_KEYS:
             raise InvalidRequest(f"the POST body has no field {key!r}{nearest(key, _JSON_KEYS)}")
     return read({"file": None, **body}, where="field of the POST body")
-
-
-def application(line: str, cell: str, params: Mapping[str, object]) -> str:
-    """Return the Python file that a cell stands for.
-
-    Its line N is line N of the cell, the magic's line being line 1, so a traceback points at what
-    the user sees. Line 1 is the magic's line as a comment, with the parameters before it; when the
-    cell has imports from ``__future__``, which nothing may precede, they go behind the last one.
-    Secrets in the line and in cell options are masked.
-
-    Args:
-        line: The magic's line, as it was typed.
-        cell: The code, cell options included.
-        params: Variables to define, literals all.
-
-    Raises:
-        UsageError: A parameter cannot be written down as a literal, or should not be.
-    """
-    first = f"# {MAGIC} {_masked_line(line)}".rstrip()
-    assignments = "; ".join(_assignment(name, value) for name, value in params.items())
-    code = _masked_options(cell)
-    if assignments:
-        behind = _behind_future(code, assignments)
-        if behind is None:
-            return f"{assignments}  {first}\n{code}"
-        code = behind
-    if any(_ENCODING.match(text) for text in (first, next(_lines(code), ""))):
-        # It is UTF-8, whatever another line seems to say: the first declaration counts.
-        first = f"# coding: utf-8; {first.removeprefix('# ')}"
-    return f"{first}\n{code}"
-
-
-def _behind_future(code: str, assignments: str) -> str | None:
-    """Return the code with the assignments behind its last ``__future__`` import, if it has one."""
-    try:
-        with _no_warnings():
-            tree = ast.parse(code)
-    except (SyntaxError, ValueError):  # the batch will say so, in its traceback
-        return None
-    imports = [
-        statement
-        for statement in tree.body
-        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
-    ]
-    if not imports:
-        return None
-    last = imports[-1]
-    assert last.end_lineno is not None
-    assert last.end_col_offset is not None
-    lines = list(_lines(code))
-    text = lines[last.end_lineno - 1].encode()  # Python counts columns in UTF-8
-    before, after = text[: last.end_col_offset], text[last.end_col_offset :]
-    lines[last.end_lineno - 1] = f"{before.decode()}; {assignments}{after.decode()}"
-    return "".join(lines)
-
-
-@contextmanager
-def _no_warnings() -> Iterator[None]:
-    """Keep Python from warning about code that is not run here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _masked_line(line: str) -> str:
-    line = re.sub(r"[\r\n\0]+", " ", line).strip()
-    if is_secret(line):
-        return shlex.join(mask_args(split(line)))
-    return mask_url(line)
-
-
-def _masked_options(cell: str) -> str:
-    """Return the cell with its options emptied if they speak of a secret; they are comments now."""
-    top, below = _parts(cell)
-    options = "".join(line for line in top if line.startswith(MARK))
-    if is_secret(options) or mask_url(options) != options:
-        top = [re.sub(r"^#\|[^\r\n]*", MARK, line) for line in top]
-    return "".join(top + below)
-
-
-def param(text: str, namespace: Mapping[str, object]) -> tuple[str, object]:
-    """Read a ``--param``: ``NAME`` takes the notebook's variable, ``NAME=VALUE`` gives the value.
-
-    Raises:
-        UsageError: The name is none, is not defined, or looks like a secret's; or the value cannot be
-            written down as a literal.
-    """
-    name, equals, value = text.partition("=")
-    _check_name(name)
-    if equals:
-        return name, param_value(value)
-    if name not in namespace:
-        raise UsageError(f"--param {name}: {name} is not defined in the notebook")
-    _check_value(name, namespace[name])
-    return name, namespace[name]
-
-
-def param_value(text: str) -> object:
-    """Return what ``text`` spells as a Python literal, or ``text`` itself where it spells none."""
-    try:
-        with _no_warnings():
-            value = ast.literal_eval(text)
-    except NO_LITERAL:
-        return text
-    return value if _is_literal(value) else text
-
-
-def _assignment(name: str, value: object) -> str:
-    """Return ``name = value`` as Python source, in one line."""
-    _check_name(name)
-    _check_value(name, value)
-    return f"{name} = {value!r}"
-
-
-def _check_name(name: str) -> None:
-    if not name.isidentifier() or keyword.iskeyword(name):
-        raise UsageError(f"--param {name}: {name!r} is no variable name")
-    if is_secret(name):
-        raise UsageError(
-            f"--param {name}: looks like a secret, and the staged file is no place for one; let the"
-            " program read it from its environment or from a secret store of the cluster"
-        )
-
-
-def _check_value(name: str, value: object) -> None:
-    if not _is_literal(value):
-        raise UsageError(
-            f"--param {name}: this {type(value).__name__} cannot be written as a plain literal; pass"
-            " numbers, text, or lists, tuples, sets and dicts of them"
-        )
-
-
-def _is_literal(value: object) -> bool:
-    """Say whether ``repr`` writes ``value`` down in full: not so for nan, or an array."""
-    try:
-        return bool(ast.literal_eval(repr(value)) == value)
-    except NO_LITERAL:
-        return False

@@ -148,7 +148,8 @@ class LivyMagics(Magics):
         in YAML; or such lines alone, with `#| file:`; or a spark-submit command, of several lines if
         need be; or a POST body in JSON.
         """
-        from .cell import application, param, parse_cell
+        from .application import application, param
+        from .cell import parse_cell
 
         parsed = self._parse(line, CELL, first="the first argument")
         content = parse_cell(cell, line_file=parsed.file)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from IPython.core.error import UsageError
 
 from livy_magic.errors import InvalidRequest
-from livy_magic.magics.cell import Cell, application, param, param_value, parse_cell
+from livy_magic.magics.application import application, param, param_value
+from livy_magic.magics.cell import Cell, parse_cell
 from livy_magic.magics.words import split
 from livy_magic.models import BatchRequest
 
