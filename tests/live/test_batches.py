@@ -111,7 +111,7 @@ def test_every_field_reaches_the_running_application(livy, folder):
         "spark.pyspark.python": sys.executable,
     }
     assert {key: conf.get(key) for key in expected} == expected
-    assert conf["spark.yarn.dist.archives"].endswith("/data.zip#data")
+    assert conf["spark.archives"].endswith("/data.zip#data")
     assert livy.batch("every field é/1").id == batch.id
 
 
