@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ..batch import Batch
 from .card import Card
 from .magics import LivyMagics
 
-_LINE = re.compile(r"\s*%{0,2}livy_(connect|submit|batch|batches|log|wait|kill|local)\s")
-
 
 def load(shell: Any) -> None:
     """Register the magics, and the card as the way a Batch shows."""
     shell.register_magics(LivyMagics)
-    shell.set_hook("complete_command", _completed, re_key=_LINE)
+    magics = shell.magics_manager.registry[LivyMagics.__name__]
+    shell.Completer.custom_matchers.append(magics.matcher)
     if hasattr(shell, "kernel"):  # a terminal cannot renew what it has printed
         shell.display_formatter.ipython_display_formatter.for_type(Batch, Card)
-
-
-def _completed(shell: Any, event: Any) -> list[str]:
-    magics: LivyMagics = shell.magics_manager.registry[LivyMagics.__name__]
-    return magics.complete(event.text_until_cursor)
 
 
 def unload(shell: Any) -> None:
@@ -31,11 +24,11 @@ def unload(shell: Any) -> None:
     if magics is None:
         return
     magics.close()
+    shell.Completer.custom_matchers.remove(magics.matcher)
     for kind in shell.magics_manager.magics.values():
         for name in [
             name for name, magic in kind.items() if getattr(magic, "__self__", None) is magics
         ]:
             del kind[name]
     shell.configurables.remove(magics)
-    shell.strdispatchers["complete_command"].regexs.pop(_LINE, None)
     shell.display_formatter.ipython_display_formatter.pop(Batch, None)

@@ -4,8 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
 from .options import Option
+
+
+def matcher(offers: Callable[[str], list[str]]) -> Any:
+    """Return a matcher for IPython: where it has anything to offer, nothing else is offered.
+
+    Args:
+        offers: Returns what may stand at the cursor, given the line before it.
+    """
+
+    @context_matcher(identifier="livy_magic")
+    def match(context: CompletionContext) -> dict[str, object]:
+        found = [SimpleCompletion(text, type="magic") for text in offers(context.text_until_cursor)]
+        return {"completions": found, "suppress": bool(found)}
+
+    return match
 
 
 def complete(

@@ -21,7 +21,7 @@ from ..export import rendered
 from ..livy import Livy, StageMode
 from ..models import STATES, BatchRequest, Code
 from ..redact import plain
-from .completion import complete
+from .completion import complete, matcher
 from .options import (
     BATCHES,
     CELL,
@@ -89,6 +89,7 @@ class LivyMagics(Magics):
             if trait.metadata.get("config")
         ]
         self.observe(lambda _: self.close(), names=self._settings)
+        self.matcher = matcher(self._offers)
 
     def close(self) -> None:
         """Forget the servers, and stop watching; batches run on."""
@@ -265,10 +266,10 @@ class LivyMagics(Magics):
 
     # -- completion -------------------------------------------------------------------------------
 
-    def complete(self, before: str) -> list[str]:
+    def _offers(self, before: str) -> list[str]:
         """Return what may stand at the cursor, given the line of a magic before it."""
-        magic = before.split(None, 1)[0].lstrip("%")
-        options, words = {
+        first, blank, _ = before.lstrip().partition(" ")
+        offers: dict[str, tuple[Sequence[Option], Callable[[], Iterable[str]]]] = {
             "livy_connect": ((), lambda: ["local", *_profiles()]),
             "livy_submit": (SUBMIT, list),
             "livy_batch": (CELL, list),
@@ -277,10 +278,13 @@ class LivyMagics(Magics):
             "livy_wait": (WAIT, self._known_batches),
             "livy_kill": ((), self._known_batches),
             "livy_local": (LOCAL, lambda: VERBS),
-        }[magic]
-        return complete(
-            before, options, words=words, values={"--profile": _profiles, "--state": lambda: STATES}
-        )
+        }
+        magic = first.lstrip("%")
+        if not blank or magic not in offers:
+            return []
+        options, words = offers[magic]
+        values = {"--profile": _profiles, "--state": lambda: STATES}
+        return complete(before, options, words=words, values=values)
 
     def _known_batches(self) -> list[str]:
         """Return what batches may be called, as far as this is known without asking a server."""

@@ -30,7 +30,7 @@ def offered(shell, text):
     ],
 )
 def test_options_and_verbs(shell, typed, some):
-    assert some <= offered(shell, typed)
+    assert offered(shell, typed) == some
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_options_and_verbs(shell, typed, some):
 )
 def test_values_where_there_are_few(shell, typed, all_of_them):
     start = typed[: max(typed.rfind(" "), typed.rfind("=")) + 1]
-    assert {start + value for value in all_of_them} <= offered(shell, typed)
+    assert offered(shell, typed) == {start + value for value in all_of_them}
 
 
 def test_profiles(shell, tmp_path):
@@ -53,7 +53,7 @@ def test_profiles(shell, tmp_path):
         "profiles: {prod: {url: 'http://a:1'}, proof: {url: 'http://b:1'}, dev: {url: 'http://c:1'}}"
     )
     expected = {"%livy_submit --profile prod", "%livy_submit --profile proof"}
-    assert expected <= offered(shell, "%livy_submit --profile pr")
+    assert offered(shell, "%livy_submit --profile pr") == expected
     assert "%livy_connect dev" in offered(shell, "%livy_connect ")
     (tmp_path / "livy_magic.yaml").write_text("profiles: [")
     assert not expected & offered(shell, "%livy_submit --profile pr")
