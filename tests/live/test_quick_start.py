@@ -129,7 +129,7 @@ def test_a_batch_that_starts_ends_the_making_of_archives_which_goes_on_later(
 ) -> None:
     assert interrupted == "up"
     assert {"spark.jsa", "livy.jsa"} <= made(base)
-    assert not list(base.glob("archives/new-*"))
+    until(lambda: not list(base.glob("archives/new-*")))
     assert not next(base.glob("servers/*/supervisor.log")).read_text()
 
 
