@@ -15,6 +15,8 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 FEW_LINES := awk '/Downloading .* MB/ {print "  " $$(NF-2) " " $$(NF-1) " " $$NF; fflush()} /^(Building wheels|Installing collected)/ {print "  " tolower($$1) " packages ..."; fflush()}'
 TEST := $(VENV)/.installed-test
+# What is submitted from here is not remembered among your own batches.
+export LIVY_HISTORY ?= $(abspath $(VENV))/history.sqlite
 LAB := $(VENV)/.installed-lab
 
 .PHONY: demo lab check test bench lint types unit live notebooks clean

@@ -17,12 +17,13 @@ from weakref import WeakValueDictionary
 
 from requests.auth import AuthBase
 
-from . import config, fields, local
+from . import config, fields, history, local, recorder
 from .auth import build as build_auth
 from .batch import Batch
 from .client import GATEWAY, LivyClient
 from .display import label
 from .errors import (
+    BatchGone,
     InvalidRequest,
     LivyError,
     NotFound,
@@ -38,10 +39,13 @@ from .paths import resolve
 from .progress import Patient, Report, silent
 from .redact import mask_url
 from .staging import Staging, Upload
+from .watch import is_another
 from .watcher import Watcher
 
 IfExists: TypeAlias = Literal["fail", "attach", "replace", "rename"]
 StageMode: TypeAlias = Literal["auto", "always", "never"]
+
+_Identity: TypeAlias = tuple[BatchId, str | None, str | None]  # id, name, owner
 
 _log = logging.getLogger(__name__)
 
@@ -118,8 +122,9 @@ class Livy:
         self._defaults = dict(defaults or {})
         self._tidied = False
         self._handles: WeakValueDictionary[BatchId, Batch] = WeakValueDictionary()
-        # By id and name: ids begin anew when a server restarts without recovery.
-        self._plans: dict[tuple[BatchId, str | None], Plan] = {}
+        self._shown: dict[BatchId, BatchInfo] = {}  # what each id last meant here
+        # Not by id alone: ids begin anew when a server restarts without recovery.
+        self._plans: dict[_Identity, Plan] = {}
 
     def __repr__(self) -> str:
         return f"Livy({mask_url(self.url)!r})"
@@ -179,6 +184,11 @@ class Livy:
         livy.target = str(chosen) if chosen else None
         return livy
 
+    @property
+    def place(self) -> str:
+        """What the history calls this server; the address of a private one changes."""
+        return mask_url(self.url) if self.private is None else "local"
+
     @cached_property
     def version(self) -> str:
         """The server's version, ``0.7.1-incubating``; asks it once."""
@@ -195,14 +205,23 @@ class Livy:
     # -- batches that are there -------------------------------------------------------------------
 
     def batch(self, key: BatchId) -> Batch:
-        """Return the batch of this id or name.
+        """Return the batch of this id or name; one that the server forgot, from the history.
+
+        Ids start at 0 again when Livy restarts without recovery. An id means what it was last shown
+        as here, or else what it was when it was last submitted from here, until :meth:`batches` has
+        shown it as another batch.
 
         Raises:
-            NotFound: The server knows none.
+            NotFound: Neither knows one.
+            BatchGone: The id is another batch's now.
+            HistoryError: The history has the batch, but its log cannot be read.
         """
         try:
-            batch = self._handle(self.client.batch(key))
+            info = self.client.batch(key)
         except NotFound as problem:
+            entry = history.current().recall(self.place, key)
+            if entry is not None:
+                return self._recalled(entry)
             raise NotFound(
                 f"Livy knows no batch {key!r}{fields.nearest(str(key), self.known_names())}\n"
                 "It forgets one about ten minutes after its end, or when it is killed;"
@@ -211,8 +230,36 @@ class Livy:
                 status=problem.status,
                 text=problem.text,
             ) from None
-        batch.keep_current()
-        return batch
+        meant = info if info.name == key else self._meant_by(info)
+        if not is_another(meant, info):
+            batch = self._handle(info)
+            batch.keep_current()
+            return batch
+        entry = self.remembered(meant)
+        if entry is not None:
+            return self._recalled(entry)
+        raise BatchGone(
+            f"batch {label(meant)} is gone, and {info.id} is another batch now\n"
+            "%livy_batches lists those that are there.",
+            last=meant,
+        )
+
+    def _meant_by(self, info: BatchInfo) -> BatchInfo:
+        """Return which batch a person means by this one's id."""
+        shown = self._shown.get(info.id)
+        if shown is None and self.remembered(info) is None:
+            entry = history.current().recall(self.place, info.id)
+            return entry.info if entry and entry.info else info
+        return shown or info
+
+    def _recalled(self, entry: history.Entry) -> Batch:
+        recorder.flush()
+        return Batch.recalled(self, entry, history.current().log(entry.key))
+
+    def remembered(self, info: BatchInfo) -> history.Entry | None:
+        """Return the submission from here that became this batch, if the history has it."""
+        entry = history.current().find(self.place, info.id, info.name)
+        return entry if entry and entry.info and not is_another(entry.info, info) else None
 
     def batches(
         self,
@@ -254,19 +301,22 @@ class Livy:
     def known_names(self) -> list[str]:
         """Return the names of batches that were submitted from here, or that somebody holds."""
         held = {batch.name for batch in self._handles.values()}
-        return sorted(filter(None, held | {name for _, name in self._plans}))
+        return sorted(filter(None, held | {name for _, name, _ in self._plans}))
 
     def _is_mine(self, info: BatchInfo) -> bool:
-        submitted_here = (info.id, info.name) in self._plans
+        submitted_here = _identity(info) in self._plans or self.remembered(info) is not None
         return submitted_here or (info.owner is not None and info.owner == self.user)
 
-    def _handle(self, info: BatchInfo, submitted: float | None = None) -> Batch:
+    def _handle(
+        self, info: BatchInfo, submitted: float | None = None, *, key: int | None = None
+    ) -> Batch:
         batch = self._handles.get(info.id)
         # After a restart of the server the id may be another batch's.
-        if batch is None or batch.name != info.name:
-            plan = self._plans.get((info.id, info.name))
-            batch = Batch(self, info, plan=plan, submitted=submitted)
+        if batch is None or batch.gone or batch.name != info.name or is_another(batch.info, info):
+            plan = self._plans.get(_identity(info))
+            batch = Batch(self, info, plan=plan, submitted=submitted, key=key)
             self._handles[info.id] = batch
+        self._shown[info.id] = replace(info, log=())
         return batch
 
     # -- a new batch ------------------------------------------------------------------------------
@@ -367,16 +417,28 @@ class Livy:
         plan = Plan(sent, uploads, request, if_exists, stage, defaults)
         self._stage(plan.uploads, progress)
         submitted = time.time()
+        intent = history.Intent(
+            server=self.place, request=plan.request, folder=str(Path.cwd()), user=self.user
+        )
+        key = history.current().intend(intent)
         try:
             info = self._post(plan.request)
+            history.current().accepted(key, info)
+        except NotSubmitted as problem:
+            history.current().rejected(key, str(problem))
+            raise
+        except SubmitUnknown as problem:
+            history.current().unsettled(key, str(problem))
+            raise
         except KeyboardInterrupt:
+            history.current().unsettled(key, "interrupted")
             raise SubmitUnknown(
                 f"interrupted while batch {plan.request.name!r} was being submitted: it may have started\n"
                 f"Look with %livy_batches --name {plan.request.name} before submitting again.",
                 name=str(plan.request.name),
             ) from None
-        self._plans[info.id, info.name] = replace(plan, uploads=())
-        batch = self._handle(info, submitted)
+        self._plans[_identity(info)] = replace(plan, uploads=())
+        batch = self._handle(info, submitted, key=key)
         batch.keep_current()
         return batch.wait() if wait else batch
 
@@ -398,7 +460,7 @@ class Livy:
             return None
 
     def _is_running_twin(self, holder: BatchInfo, sent: BatchRequest) -> bool:
-        known = self._plans.get((holder.id, holder.name))
+        known = self._plans.get(_identity(holder))
         return known is not None and known.request == sent and not is_final(holder.state)
 
     def _free_name(
@@ -474,6 +536,10 @@ class Livy:
         except ServerError as failure:
             return f"\nIt may have left a dead entry {name!r} in its list: {failure}"
         return ""
+
+
+def _identity(info: BatchInfo) -> _Identity:
+    return info.id, info.name, info.owner
 
 
 def _check_choice(what: str, choice: str, known: tuple[str, ...]) -> None:

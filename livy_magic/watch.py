@@ -48,6 +48,7 @@ class Snapshot:
         stale_since: When looking began to fail; set exactly when ``error`` is.
         log_error: Why the log cannot be read, though the state can.
         gone: The server no longer knows it; ``info`` has what was last seen.
+        recalled: What is known comes from the history: the server had forgotten the batch before.
         lines: Lines of log captured so far.
     """
 
@@ -59,6 +60,7 @@ class Snapshot:
     stale_since: float | None = None
     log_error: LivyError | None = None
     gone: bool = False
+    recalled: bool = False
     lines: int = 0
 
     @property
@@ -75,6 +77,15 @@ def contradicts(known: BatchInfo, now: BatchInfo) -> bool:
     """
     pairs = ((known.name, now.name), (known.owner, now.owner), (known.app_id, now.app_id))
     return known.id != now.id or any(a and b and a != b for a, b in pairs)
+
+
+def is_another(known: BatchInfo, now: BatchInfo) -> bool:
+    """Say whether a view is certainly of another batch than a view before it was.
+
+    What has ended does not run again; a server that has just recovered may not know that yet.
+    """
+    runs_again = is_final(known.state) and now.state in {"starting", "running"}
+    return runs_again or contradicts(known, now)
 
 
 class Shared:
@@ -250,6 +261,10 @@ class Watch(Shared):
     def lose(self) -> None:
         """Say that the server will never tell more; what was last seen is all there is."""
         self._publish(gone=True, last=True)
+
+    def recall(self, lines: Sequence[Line], ended: float | None) -> None:
+        """Take what the history has of a batch that the server forgot before anybody looked."""
+        self._publish(lines, ended=ended, gone=True, recalled=True, last=True)
 
     # -- for the watcher --
 

@@ -9,7 +9,7 @@ from ..batch import Batch
 from .card import Card
 from .magics import LivyMagics
 
-_LINE = re.compile(r"\s*%{0,2}livy_(connect|submit|batch|batches|log|wait|kill|local)\s")
+_LINE = re.compile(r"\s*%{0,2}livy_(connect|submit|batch|batches|history|log|wait|kill|local)\s")
 
 
 def load(shell: Any) -> None:
