@@ -16,7 +16,7 @@ from livy_magic import (
     NotSubmitted,
     SubmitUnknown,
     Unauthorized,
-    livy,
+    submission,
 )
 
 URL = "http://livy.test"
@@ -32,7 +32,8 @@ def wire():
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr(livy, "_LOOKS", (0.0, 0.0))
+    for name in ("FIRST_PAUSE", "LONGEST_PAUSE", "PATIENCE", "BIRTH"):
+        monkeypatch.setattr(submission, name, 0.001)
     server = Livy(URL, user="alice")
     yield server
     server.close()
@@ -67,8 +68,9 @@ def free_name(wire):
         {"status": 504},
         {"status": 200, "body": "<html><title>Sign in</title></html>"},
         {"status": 201, "body": '{"id": 7, "sta'},
+        {"status": 302, "headers": {"Location": "http://sso.test/"}},
     ],
-    ids=["reset", "time-out", "502", "503", "504", "html", "cut off"],
+    ids=["reset", "time-out", "502", "503", "504", "html", "cut off", "redirect"],
 )
 def test_a_batch_whose_answer_was_lost_is_found_by_name_and_not_posted_again(server, wire, lost):
     wire.post(f"{URL}/batches", **lost)
@@ -99,6 +101,7 @@ def test_an_interrupt_while_submitting_says_that_a_batch_may_have_started(server
 @pytest.mark.usefixtures("free_name")
 def test_an_interrupt_while_a_lost_answer_is_settled_says_so_as_well(server, wire):
     def interrupted(request):
+        wire.replace("GET", f"{URL}/batches/nightly", **NO_BATCH)
         raise KeyboardInterrupt
 
     wire.post(f"{URL}/batches", status=503)
@@ -112,10 +115,9 @@ def test_an_interrupt_while_a_lost_answer_is_settled_says_so_as_well(server, wir
     "refusal",
     [
         {"status": 401, "body": "<html><title>Error 401</title></html>"},
-        {"status": 302, "headers": {"Location": "http://sso.test/"}},
         {"status": 400, "json": {"msg": "Rejected, Reason: Duplicate session name: Some(nightly)"}},
     ],
-    ids=["401", "redirect", "duplicate"],
+    ids=["401", "duplicate"],
 )
 def test_a_refused_submission_is_not_submitted_and_touches_nobodys_batch(server, wire, refusal):
     wire.post(f"{URL}/batches", **refusal)
@@ -131,6 +133,7 @@ def test_a_refused_submission_is_not_submitted_and_touches_nobodys_batch(server,
 def test_what_a_rejected_post_left_in_the_list_is_removed(server, wire):
     wire.post(f"{URL}/batches", status=500, json="java.lang.ClassCastException: x")
     wire.get(f"{URL}/batches/nightly", json=view(state="starting", log=[]))
+    wire.get(f"{URL}/batches/7/log", json={"id": 7, "from": 0, "total": 0, "log": []})
     wire.delete(f"{URL}/batches/7", json={"msg": "deleted"})
     with pytest.raises(NotSubmitted, match="ClassCastException"):
         server.submit(REQUEST)
