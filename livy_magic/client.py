@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -159,7 +160,7 @@ class LivyClient:
         return BatchInfo.from_json(*self._call("GET", _path(key)))
 
     def state(self, key: BatchId) -> str:
-        """Return the state of the batch of this id or name: the cheapest question there is."""
+        """Return the state of the batch of this id or name."""
         return BatchInfo.from_json(*self._call("GET", f"{_path(key)}/state")).state
 
     def log(self, key: BatchId, start: int = 0, size: int = -1) -> LogPage:
@@ -220,9 +221,11 @@ class LivyClient:
     def _session(self, method: str) -> requests.Session:
         if method != "GET":
             return self._new_session(_ONCE)
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = self._new_session(_GET_RETRIES)
+        # A forked child may not talk on its parent's connection.
+        owner, session = getattr(self._local, "session", (0, None))
+        if session is None or owner != os.getpid():
+            session = self._new_session(_GET_RETRIES)
+            self._local.session = os.getpid(), session
         return session
 
     def _new_session(self, retries: Retry) -> requests.Session:

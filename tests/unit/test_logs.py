@@ -161,12 +161,30 @@ def test_of_a_long_window_only_the_end_is_asked_for() -> None:
     server, tail = Server(ring=10_000), LogTail()
     server.stdout += [str(n) for n in range(1000)]
     read(tail, server)
-    assert tail.next_query() == (901, -1)
+    assert tail.next_query() == (991, -1)
     server.stdout += ["news"]
     answer = server.log(*tail.next_query())
-    assert len(answer.entries) == 102
+    assert len(answer.entries) == 12
     assert tail.feed(answer) == [Line("news", "program")]
-    assert tail.next_query() == (902, -1)
+    assert tail.next_query() == (992, -1)
+
+
+def test_of_a_long_window_that_slides_as_much_is_asked_for_as_moves_between_two_looks() -> None:
+    server, tail, count = Server(ring=10_000), LogTail(), 10_000
+    server.stdout += [str(n) for n in range(count)]
+    read(tail, server)
+    fetched, seen = 0, 0
+    for _ in range(20):
+        server.stdout += [str(count + n) for n in range(300)]
+        count += 300
+        answer = server.log(*tail.next_query())
+        lines = tail.feed(answer)
+        if lines is None:
+            answer = server.log()
+            lines = tail.feed(answer) or []
+        assert texts(lines) == [str(n) for n in range(count - 300, count)]
+        fetched, seen = fetched + len(answer.entries), seen + len(lines)
+    assert fetched < 10_000 + 2.1 * seen
 
 
 def test_an_end_that_does_not_fit_makes_it_ask_for_the_whole_window() -> None:

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livy_magic.errors import LivyError, NotFound, ServerError, Unauthorized, Unreachable
-from livy_magic.models import BatchId, BatchInfo, LogPage
-from livy_magic.schedule import backoff, interval
+from livy_magic.models import BatchId, BatchInfo, BatchPage, LogPage
+from livy_magic.schedule import backoff, interval, log_pause
 from livy_magic.watch import Snapshot, Watch, contradicts
 from livy_magic.watcher import Watcher
 
@@ -32,6 +32,7 @@ class Server:
         self.logs: dict[BatchId, list[str]] = {batch.id: [] for batch in batches}
         self.calls: list[str] = []
         self.down: Exception | None = None
+        self.list_down: Exception | None = None
         self.log_down: Exception | None = None
         self.before_log: Callable[[], None] = lambda: None
 
@@ -47,11 +48,20 @@ class Server:
                 return batch
         raise NotFound("no such batch", request=call)
 
-    def state(self, key: BatchId) -> str:
-        return self._find("state", key).state
+    def _view(self, batch: BatchInfo) -> BatchInfo:
+        entries = ("stdout: ", *self.logs.get(batch.id, ())[-200:], "\nstderr: ")
+        return dataclasses.replace(batch, log=entries[-10:])
 
     def batch(self, key: BatchId) -> BatchInfo:
-        return self._find("batch", key)
+        return self._view(self._find("batch", key))
+
+    def page(self, start: int = 0, size: int = 100) -> BatchPage:
+        self.calls.append(f"page {start} {size}")
+        for failure in (self.down, self.list_down):
+            if failure is not None:
+                raise failure
+        batches = [self._view(batch) for batch in self.batches.values()]
+        return BatchPage(start, len(batches), tuple(batches[start : start + size]))
 
     def log(self, key: BatchId, start: int = 0, size: int = -1) -> LogPage:
         self.before_log()
@@ -126,21 +136,35 @@ def texts(watch: Watch) -> list[str]:
 
 @pytest.mark.parametrize(
     ("age", "seconds"),
-    [(0, 0.25), (9.9, 0.25), (10, 0.5), (25, 0.5), (100, 2), (500, 10), (1e6, 10)],
+    [(0, 0.25), (9.9, 0.25), (10, 0.5), (59, 0.5), (100, 1.8), (500, 9), (1e6, 9.5)],
 )
 def test_the_older_the_youngest_batch_the_rarer_the_looks(age: float, seconds: float) -> None:
-    assert interval(age, looked_at=False) == seconds
+    assert interval(age, looked_at=False) == pytest.approx(seconds)
 
 
-def test_what_a_person_looks_at_is_never_older_than_two_seconds() -> None:
-    assert interval(3600, looked_at=True) == 2
+@given(age=st.floats(0, 1e6))
+def test_an_end_is_seen_soon(age: float) -> None:
+    look = 0.15  # seconds that two requests take
+    assert interval(age, looked_at=False) + look <= (0.7 if age < 60 else min(0.02 * age, 10))
+
+
+def test_what_a_person_looks_at_is_never_old() -> None:
+    assert interval(300, looked_at=True) == 2
+    assert interval(86400, looked_at=True) == 5
     assert interval(25, looked_at=True) == 0.5
 
 
 def test_a_log_that_flows_is_read_before_half_of_its_window_is_gone() -> None:
-    assert interval(3600, looked_at=False, flow=40) == 2.5
-    assert interval(3600, looked_at=False, flow=1e9) == 0.25
-    assert interval(3600, looked_at=False, flow=0.1) == 10
+    assert interval(3600, looked_at=False, turnover=5) == 2.5
+    assert interval(3600, looked_at=False, turnover=0.001) == 0.25
+    assert interval(3600, looked_at=False, turnover=2000) == 9.5
+
+
+def test_logs_that_nobody_looks_at_are_read_rarely_and_the_rarer_the_more_there_are() -> None:
+    assert log_pause(5, watched=1) == 2
+    assert log_pause(100, watched=1) == 10
+    assert log_pause(86400, watched=1) == 60
+    assert log_pause(5, watched=1000) == 100
 
 
 @given(failures=st.integers(0, 10**9), asked=st.none() | st.floats(0, 600), rng=st.randoms())
@@ -197,12 +221,8 @@ def test_the_state_is_asked_before_the_log_so_that_the_end_has_all_lines(
     assert texts(watch) == ["last words"]
 
 
-def test_what_the_server_learns_later_is_read_when_the_state_changes(
-    server: Server, watch: Watch
-) -> None:
+def test_what_the_server_learns_later_is_shown(server: Server, watch: Watch) -> None:
     server.becomes(7, app_id="application_1", spark_ui_url="http://rm/1")
-    assert watch.refresh(SOON).info.app_id is None
-    server.becomes(7, state="recovering")
     assert watch.refresh(SOON).info == server.batches[7]
 
 
@@ -322,6 +342,7 @@ def test_one_failing_batch_does_not_keep_the_others_waiting(
         return find(call, key)
 
     server._find = broken  # type: ignore[method-assign]
+    server.list_down = ServerError("500", request="GET …", status=500)
     clock.now += 5
     server.becomes(8, state="recovering")
     assert other.refresh(SOON).info.state == "recovering"
@@ -508,7 +529,7 @@ def test_a_follower_gets_every_line_until_the_end(server: Server) -> None:
 def test_looking_at_an_old_batch_makes_it_fresh(
     watcher: Watcher, watch: Watch, clock: Clock
 ) -> None:
-    clock.now += 1000
+    clock.now += 300
     watch.refresh(SOON)
     assert watcher.pause() > 2
     with watch.looked_at(), watch.looked_at():
@@ -635,7 +656,8 @@ def test_stop_does_not_wait_for_a_request_that_hangs(
     answer.set()
     thread.join(SOON)
     assert not threads()
-    assert server.calls == ["state nightly", "log nightly"]  # no other batch was asked for
+    assert server.calls.count("log nightly") == 1
+    assert "log 8" not in server.calls  # no other batch was asked for
 
 
 def test_a_subscriber_may_stop_the_watcher(server: Server, watcher: Watcher, watch: Watch) -> None:
