@@ -294,15 +294,16 @@ class Batch:
             timeout: Seconds to wait for the batch to be gone when the server's answer is lost.
 
         Raises:
-            BatchGone: The server forgot it long ago, or another batch stands under its id or name
-                by now: nothing was killed.
+            BatchGone: The server no longer knows it, and another batch may stand under its id or
+                name: nothing was killed.
         """
-        if self.look().recalled:
+        snapshot = self.look()
+        if snapshot.recalled or (snapshot.gone and not is_final(self.state)):
             raise BatchGone(
-                f"batch {label(self.info)} is known from the history only: there is nothing to kill",
+                f"batch {label(self.info)} is gone: the server no longer knows it; nothing was killed",
                 last=self.info,
             )
-        if self.gone:
+        if snapshot.gone:
             return
         deadline = time.monotonic() + timeout
         lost = False  # the answer to a DELETE

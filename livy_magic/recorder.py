@@ -35,8 +35,9 @@ def record(watch: Watch, key: int) -> None:
         watch: A batch that was submitted from here.
         key: The submission.
     """
-    if key not in _recordings:
-        _recordings[key] = Recording(watch, key)
+    known = history.current()
+    if (known, key) not in _recordings:
+        _recordings[known, key] = Recording(watch, known, key)
 
 
 def flush(timeout: float = 5.0) -> None:
@@ -54,9 +55,9 @@ class Recording:
     It listens to the watch, and lives as long.
     """
 
-    def __init__(self, watch: Watch, key: int) -> None:
+    def __init__(self, watch: Watch, known: history.History, key: int) -> None:
         self.watch = watch
-        self._history = history.current()
+        self._history = known
         self._key = key
         self._process = os.getpid()
         self._views: deque[tuple[BatchInfo, float]] = deque()
@@ -168,7 +169,7 @@ class Recorder(Shared):
 
 
 _recorder = Recorder()
-_recordings: WeakValueDictionary[int, Recording] = WeakValueDictionary()
+_recordings: WeakValueDictionary[tuple[history.History, int], Recording] = WeakValueDictionary()
 
 # An end that was seen just now is written yet.
 atexit.register(flush, timeout=1.0)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
 from ..batch import Batch
 from .card import Card
 from .magics import LivyMagics
+from .trouble import Trouble
 
 _LINE = re.compile(r"\s*%{0,2}livy_(connect|submit|batch|batches|history|log|wait|kill|local)\s")
+
+_history_log = logging.getLogger("livy_magic.history")
+_trouble = Trouble()
 
 
 def load(shell: Any) -> None:
     """Register the magics, and the card as the way a Batch shows."""
     shell.register_magics(LivyMagics)
+    _history_log.addHandler(_trouble)
+    shell.events.register("post_run_cell", _trouble.show)
     shell.set_hook("complete_command", _completed, re_key=_LINE)
     if hasattr(shell, "kernel"):  # a terminal cannot renew what it has printed
         shell.display_formatter.ipython_display_formatter.for_type(Batch, Card)
@@ -31,6 +38,8 @@ def unload(shell: Any) -> None:
     if magics is None:
         return
     magics.close()
+    _history_log.removeHandler(_trouble)
+    shell.events.unregister("post_run_cell", _trouble.show)
     for kind in shell.magics_manager.magics.values():
         for name in [
             name for name, magic in kind.items() if getattr(magic, "__self__", None) is magics

@@ -8,7 +8,6 @@ import responses
 
 from livy_magic import (
     BatchFailed,
-    BatchGone,
     BatchRequest,
     InvalidRequest,
     Livy,
@@ -237,16 +236,6 @@ def test_an_unknown_batch_is_not_found(server, wire):
     wire.get(f"{URL}/batches/nightly", **NO_BATCH)
     with pytest.raises(NotFound):
         server.batch("nightly")
-
-
-def test_another_batch_under_the_same_id_is_never_killed(server, wire):
-    """As after a restart of Livy without recovery, when ids begin anew."""
-    wire.get(f"{URL}/batches/nightly", json=view(state="success"))
-    batch = server.batch("nightly")
-    wire.get(f"{URL}/batches/7", json=view(name="somebody else's", state="running"))
-    with pytest.raises(BatchGone, match="nothing was killed"):
-        batch.kill()
-    assert deletes(wire) == []
 
 
 def test_a_list_is_filtered_here_since_the_server_does_not(server, wire):
