@@ -262,10 +262,9 @@ def test_a_post_that_never_got_through_is_sent_again_under_the_same_name(
     server.posts = [f"before:{how}"]
     batch = livy.submit(request_, report=told.append)
     assert server.started == [batch.name]
-    assert told == [
-        f"the first answer was lost, and nothing had started: batch {batch.id} {batch.name!r}"
-        " is the second attempt, under the same name"
-    ]
+    [line] = told
+    assert line.startswith("the first answer was lost, and nothing had started: batch ")
+    assert line.endswith(f"{batch.name!r} is the second attempt, under the same name")
     assert (recorded().outcome, recorded().adopted) == ("submitted", False)
 
 
@@ -411,7 +410,7 @@ def test_where_nobody_listens_nothing_was_submitted(recorded):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         livy = Livy(f"http://127.0.0.1:{free.getsockname()[1]}")
-        with pytest.raises(NotSubmitted, match="nothing was submitted: .* cannot connect"):
+        with pytest.raises(NotSubmitted, match=r"nothing was submitted: .* cannot connect"):
             livy.submit(NAMELESS)
         assert recorded().outcome == "rejected"
         with pytest.raises(NotSubmitted, match="nothing was submitted"):  # the name is looked up
@@ -537,6 +536,18 @@ def then_interrupt(function):
     return both
 
 
+def interrupted_once(function):
+    """The function, with an interrupt in place of its first call."""
+    pending = [KeyboardInterrupt]
+
+    def once(*args, **more):
+        if pending:
+            raise pending.pop()
+        return function(*args, **more)
+
+    return once
+
+
 def test_an_interrupt_before_the_post_started_nothing(livy, server, monkeypatch):
     recording = livy.history
     for broken in (interrupt, then_interrupt(recording.intend)):
@@ -565,11 +576,7 @@ def test_an_interrupt_after_the_post_says_which_batch_runs_on(livy, server, monk
 def test_an_interrupt_while_the_answer_is_written_down_says_which_batch_runs_on(
     livy, server, monkeypatch, recorded
 ):
-    accepted = livy.history.accepted
-    broken = iter([interrupt])
-    monkeypatch.setattr(
-        livy.history, "accepted", lambda *args, **more: next(broken, accepted)(*args, **more)
-    )
+    monkeypatch.setattr(livy.history, "accepted", interrupted_once(livy.history.accepted))
     with pytest.raises(WaitInterrupted, match="runs on"):
         livy.submit(NAMELESS)
     assert (recorded().outcome, [recorded().name]) == ("submitted", server.started)
@@ -580,9 +587,7 @@ def test_an_interrupt_while_a_lost_answer_is_settled_says_what_may_have_started(
     start, livy, server, monkeypatch, recorded
 ):
     server.posts = [f"{start}:reset"]
-    batch = livy.client.batch
-    broken = iter([interrupt])
-    monkeypatch.setattr(livy.client, "batch", lambda key: next(broken, batch)(key))
+    monkeypatch.setattr(livy.client, "batch", interrupted_once(livy.client.batch))
     error, outcome = {
         "before": (SubmitUnknown, "unknown"),
         "after": (WaitInterrupted, "submitted"),
