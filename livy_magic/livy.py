@@ -32,14 +32,14 @@ from .models import POST_FIELDS, BatchId, BatchInfo, BatchRequest, is_final
 from .names import another, unique
 from .paths import resolve
 from .progress import Patient, Report, silent
-from .redact import mask_url
+from .redact import MASK, mask_url
 from .staging import Staging, Upload
 from .submission import settle_orphans, submit
 from .watch import contradicts
 from .watcher import Watcher
 
 if TYPE_CHECKING:
-    from .history import History
+    from .history import Entry, History
 
 IfExists: TypeAlias = Literal["fail", "attach", "replace", "rename"]
 StageMode: TypeAlias = Literal["auto", "always", "never"]
@@ -278,8 +278,13 @@ class Livy:
             return True
         if info.owner is not None and info.owner == self.user:
             return True
+        return self._recorded(info) is not None
+
+    def _recorded(self, info: BatchInfo) -> Entry | None:
+        """Return the submission that became this batch, if it is in the history."""
         entry = self.history.find(self.place, info.id, info.name)
-        return entry is not None and entry.info is not None and not contradicts(entry.info, info)
+        same = entry is not None and entry.info is not None and not contradicts(entry.info, info)
+        return entry if same else None
 
     def _handle(self, info: BatchInfo, submitted: float | None = None) -> Batch:
         batch = self._handles.get(info.id)
@@ -447,8 +452,18 @@ class Livy:
             return None
 
     def _is_running_twin(self, holder: BatchInfo, sent: BatchRequest) -> bool:
+        if is_final(holder.state):
+            return False
         known = self._plans.get((holder.id, holder.name))
-        return known is not None and known.request == sent and not is_final(holder.state)
+        if known is not None:
+            return known.request == sent
+        recorded = self._recorded(holder)
+        # The history has no secrets, so with one in it nobody can say whether it is the same.
+        return (
+            recorded is not None
+            and recorded.body == sent.shown()
+            and MASK not in str(recorded.body)
+        )
 
     def _free_name(
         self, request: BatchRequest, holder: BatchInfo, if_exists: IfExists

@@ -108,6 +108,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(201, {"id": 77, "name": "another", "state": "running"})
         elif how == "429":
             self.answer(429, b"", Retry_After="0")
+        elif how == "later":
+            self.answer(503, b"", Retry_After="3600")
         elif how == "busy":
             self.answer(400, {"msg": self.server.prefix + TOO_MANY})
         elif how == "refused":
@@ -355,6 +357,21 @@ def test_a_server_that_was_away_and_knows_an_earlier_batch_has_forgotten_nothing
     server.looks = ["ok", *["503"] * 3]
     assert livy.submit(NIGHTLY).name == "nightly"
     assert server.started == [earlier.name, "nightly"]
+
+
+def test_a_long_search_is_announced(livy, server, told, monkeypatch):
+    monkeypatch.setattr(submission, "LONGEST_PAUSE", 0.1)
+    server.version = None
+    server.posts = ["before:reset"]
+    with pytest.raises(SubmitUnknown):
+        livy.submit(NIGHTLY, report=told.append)
+    [line] = told
+    assert line.startswith("the answer to the submission was lost: looking for batch 'nightly'")
+
+
+def test_a_gateway_that_asks_for_long_patience_gets_as_much_as_there_is(livy, server, monkeypatch):
+    server.posts = ["before:later"]
+    assert livy.submit(NAMELESS).name == server.started[0]
 
 
 def test_a_login_page_instead_of_livy_is_soon_given_up(livy, server, recorded):
@@ -679,6 +696,24 @@ def test_a_batch_that_an_earlier_kernel_submitted_is_mine(connect, server):
     later = connect()
     assert later.submit(NIGHTLY, if_exists="replace").name == "nightly"
     assert server.started == ["nightly", "nightly"]
+
+
+def test_a_running_batch_that_an_earlier_kernel_submitted_is_attached_to(connect, server):
+    request = NIGHTLY.replace(args=["2026-01-01"], conf={"spark.a": "1"})
+    first = connect().submit(request)
+    assert connect().submit(request, if_exists="attach").id == first.id
+    other = request.replace(args=["2026-01-02"])
+    assert connect().submit(other, if_exists="attach").name.startswith("nightly-")
+
+
+def test_another_batch_under_the_name_and_id_of_mine_is_not_replaced(connect, server):
+    """As after a restart of Livy without recovery, when ids begin anew."""
+    server.owner = "alice"
+    connect(user="alice").submit(NIGHTLY)
+    server.listed["nightly"] |= {"owner": "bob", "state": "success"}
+    with pytest.raises(NotSubmitted, match="only a finished batch of one's own"):
+        connect(user="alice").submit(NIGHTLY, if_exists="replace")
+    assert server.deleted == []
 
 
 def test_a_history_that_cannot_be_written_stops_no_submission(livy, server, tmp_path, monkeypatch):
