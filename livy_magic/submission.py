@@ -275,10 +275,15 @@ class _Submission:
                 strangers += isinstance(failure, NotLivy | Unauthorized)
             if found is not None:
                 return self._adopt(found, lost)
-            wait = max(pause, lost.retry_after or 0.0)
-            if time.monotonic() + wait > end or strangers == STRANGERS:
+            left = end - time.monotonic()
+            if left <= 0 or strangers == STRANGERS:
                 raise self._unknown(lost) from lost
-            time.sleep(wait)
+            if pause == 4 * FIRST_PAUSE:
+                self._report(
+                    f"the answer to the submission was lost: looking for batch {self._name!r}"
+                    f" for up to {PATIENCE:.0f} s"
+                )
+            time.sleep(min(max(pause, lost.retry_after or 0.0), left))
             if missing and self._may_repeat():
                 answer = self._send()
                 if isinstance(answer, BatchInfo):
@@ -290,7 +295,7 @@ class _Submission:
                 if verdict(answer) == "refused" and answer.status in _AFTER_REGISTERING:
                     raise self._refused(answer) from answer
                 lost = answer
-                self._was_away |= _is_away(answer)
+                self._was_away |= verdict(answer) == "unsent"
         raise AssertionError
 
     def _adopt(self, found: BatchInfo, lost: ServerError) -> BatchInfo:

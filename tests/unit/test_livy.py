@@ -150,7 +150,7 @@ def test_a_held_name_is_refused_with_who_holds_it_and_what_else_there_is(server,
 
 def test_rename_adds_a_suffix_to_a_held_name(server, wire):
     wire.get(f"{URL}/batches/nightly", json=view())
-    wire.post(f"{URL}/batches", json=view(id=8, name="other"), status=201)
+    wire.post(f"{URL}/batches", json=view(id=8, name=None), status=201)
     server.submit(REQUEST, if_exists="rename")
     [body] = posts(wire)
     assert body["name"].startswith("nightly-")
@@ -180,21 +180,23 @@ def test_attach_returns_the_running_batch_of_the_same_request(server, wire):
     assert len(posts(wire)) == 1
 
 
+@pytest.mark.usefixtures("free_name")
 def test_a_batch_that_had_ended_when_it_was_answered_is_not_waited_for(server, wire):
     wire.post(f"{URL}/batches", json=view(state="success"), status=201)
-    assert server.submit(BatchRequest(file="hdfs:///a.py"), wait=True).succeeded
+    assert server.submit(REQUEST, wait=True).succeeded
     wire.post(f"{URL}/batches", json=view(id=8, state="dead"), status=201)
     wire.get(f"{URL}/batches/nightly/state", json={"id": 8, "state": "dead"})
     wire.get(f"{URL}/batches/nightly/log", json={"log": ["stdout: ", "cause", "\nstderr: "]})
     with pytest.raises(BatchFailed, match=r"dead\n  cause"):
-        server.submit(BatchRequest(file="hdfs:///a.py"), wait=True)
+        server.submit(REQUEST, wait=True)
 
 
+@pytest.mark.usefixtures("free_name")
 def test_a_failed_batch_has_failed_even_if_its_log_may_not_be_read(server, wire):
     wire.post(f"{URL}/batches", json=view(state="dead"), status=201)
     wire.get(f"{URL}/batches/nightly/state", json={"id": 7, "state": "dead"})
     wire.get(f"{URL}/batches/nightly/log", status=403, json={})
-    batch = server.submit(BatchRequest(file="hdfs:///a.py"))
+    batch = server.submit(REQUEST)
     with pytest.raises(BatchFailed, match="ended as dead"):
         batch.wait()
     with pytest.raises(Unauthorized):
@@ -202,7 +204,7 @@ def test_a_failed_batch_has_failed_even_if_its_log_may_not_be_read(server, wire)
 
 
 def test_a_batch_without_a_name_gets_one_that_nobody_else_has(server, wire):
-    wire.post(f"{URL}/batches", json=view(), status=201)
+    wire.post(f"{URL}/batches", json=view(name=None), status=201)
     for _ in range(2):
         server.submit(BatchRequest(file="hdfs:///jobs/etl.py"))
     first, second = (body["name"] for body in posts(wire))
