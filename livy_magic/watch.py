@@ -34,6 +34,7 @@ LATE = 1.0  # YARN may tell a batch's end before Livy has its last lines (protoc
 PATIENCE = 60.0  # seconds in which an ended batch's last lines are tried for
 
 _log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())  # without any, Python would print what is logged
 
 
 @dataclass(frozen=True)

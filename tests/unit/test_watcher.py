@@ -144,7 +144,7 @@ def test_the_older_the_youngest_batch_the_rarer_the_looks(age: float, seconds: f
 
 @given(age=st.floats(0, 1e6))
 def test_an_end_is_seen_soon(age: float) -> None:
-    look = 0.15  # seconds that two requests take
+    look = 0.1  # seconds that two requests take
     assert interval(age, looked_at=False) + look <= (0.7 if age < 60 else min(0.02 * age, 10))
 
 
