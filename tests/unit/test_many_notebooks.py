@@ -17,8 +17,10 @@ from livy_magic.models import BatchId, BatchInfo, BatchPage, LogPage
 from livy_magic.watcher import Watcher
 
 NOTEBOOKS, RUNNING = 1000, 2
-BEFORE, OUTAGE, AFTER = 120, 60, 120  # seconds
-CHATTY = 0.2  # of the batches write to their log
+PANEL, WAITS = 3, 10  # one in so many has an open panel, or waits in a cell
+OPENING = 40  # seconds in which they are opened
+BEFORE, OUTAGE, AFTER = 60, 60, 90  # seconds
+CHATTY = 0.1  # of the batches write to their log
 PACE = 1.0  # lines a second that these write: what spark-submit reports of a YARN application
 
 
@@ -36,7 +38,9 @@ class Server:
 
     def add(self, chatty: bool) -> BatchInfo:
         number = len(self.batches)
-        self.batches.append(BatchInfo(id=number, state="running", owner="c" if chatty else "q"))
+        self.batches.append(
+            BatchInfo(id=number, state="running", owner="chatty" if chatty else None)
+        )
         return self.batches[-1]
 
     def _ask(self) -> None:
@@ -45,12 +49,11 @@ class Server:
         self.requests[int(self.now)] += 1
 
     def _view(self, batch: BatchInfo) -> BatchInfo:
-        return dataclasses.replace(batch, log=self._entries(batch)[-10:])
+        return dataclasses.replace(batch, log=self._entries(batch, 9)[1:])
 
-    def _entries(self, batch: BatchInfo) -> tuple[str, ...]:
-        written = int(self.now * PACE) + 300 if batch.owner == "c" else 20
-        lines = (f"report {n}" for n in range(max(0, written - 200), written))
-        return ("stdout: ", *lines, "\nstderr: ")
+    def _entries(self, batch: BatchInfo, lines: int = 50) -> tuple[str, ...]:
+        end = int(self.now * PACE) + 300 if batch.owner == "chatty" else 300
+        return ("stdout: ", *map(str, range(end - lines, end)), "\nstderr: ")
 
     def page(self, start: int = 0, size: int = 100) -> BatchPage:
         self._ask()
@@ -78,11 +81,12 @@ class Threadless(Watcher):
 def age_in_practice(rng: random.Random) -> float:
     """Return how long a batch that runs now has been running.
 
-    Batches take five minutes in the median, a tenth of them over half an hour; one that is met
-    running is more often a long one, and anywhere in its run.
+    Batches take five minutes in the median, one in ten less than half a minute, one in ten more than
+    an hour. One that is met running is most likely a long one: that squares the weight of length,
+    and so moves the logarithm's mean by its variance.
     """
-    lengths = [rng.lognormvariate(5.7, 1.5) for _ in range(50)]
-    return rng.random() * rng.choices(lengths, weights=lengths)[0]
+    mean, deviation = 5.7, 2.0
+    return rng.random() * rng.lognormvariate(mean + deviation**2, deviation)
 
 
 @pytest.fixture(scope="module")
@@ -94,20 +98,25 @@ def requests() -> list[int]:
     due: list[tuple[float, int]] = []
     with ExitStack() as people:
         for number in range(NOTEBOOKS):
+            server.now = number * OPENING / NOTEBOOKS
             watcher = Threadless(server, clock=server.clock, rng=rng)  # type: ignore[arg-type]
             for _ in range(RUNNING):
                 info = server.add(chatty=rng.random() < CHATTY)
-                watch = watcher.watch(info, submitted=-age_in_practice(rng))
-                if number % 3 == 0:
+                watch = watcher.watch(info, submitted=server.now - age_in_practice(rng))
+                watch._asked += 1  # as refresh() does, which would wait: it is displayed
+                if number % PANEL == 0:
                     people.enter_context(watch.looked_at())
+                if number % WAITS == 1:
+                    people.enter_context(watch.awaited())
+            watcher.tick()
             watchers.append(watcher)
-            heapq.heappush(due, (rng.uniform(0, 20), number))
-        start = 40  # by then each knows its batches
+            heapq.heappush(due, (server.now + watcher.pause(), number))
+        start = 2 * OPENING  # by then each knows its batches
         while due[0][0] < start + BEFORE + OUTAGE + AFTER:
             server.now, number = heapq.heappop(due)
             server.down = start + BEFORE <= server.now < start + BEFORE + OUTAGE
             watchers[number].tick()
-            pause = max(watchers[number].pause(), 0.001)
+            pause = max(watchers[number].pause(), 0.001)  # rounding may leave a little
             heapq.heappush(due, (server.now + pause, number))
     return [server.requests[start + second] for second in range(BEFORE + OUTAGE + AFTER)]
 
