@@ -184,7 +184,8 @@ class Batch:
             loop.call_soon_threadsafe(settle)
 
         self.on_done(tell)
-        yield from ended
+        with self._watch.awaited():
+            yield from ended
         return self._outcome()
 
     def _outcome(self) -> Batch:

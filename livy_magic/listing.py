@@ -15,7 +15,8 @@ from .errors import ServerError, Unauthorized, Unreachable
 from .models import BatchId, BatchInfo
 
 NEAR = 20  # batches between two wanted ones that cost less than another request
-FIRST_SEARCH = 10  # batches in the first page of a search; each further one has four times as many
+# Batches in the pages of a search; what is not in them is old, and not worth more than that.
+SEARCH = (10, 40, 160, 640)
 AGAIN = 60.0  # seconds after which a list that failed, or left a batch out, is asked again
 # What a server says of its list, and would not say of a single batch.
 _OF_THE_LIST = {
@@ -77,14 +78,14 @@ class Listing:
         missing = wanted - found.keys()
         if missing and not found:
             self._total = self._client.page(size=0).total
-        size = FIRST_SEARCH
         end = max((self._places.get(one, self._total) for one in missing), default=0)
         end = min(end, self._total)
-        while missing and end > 0:
+        for size in SEARCH:
             start = max(0, end - size)
-            found |= self._read(start, end - start, wanted)
-            missing -= found.keys()
-            end, size = start, size * 4
+            if missing and start < end:
+                found |= self._read(start, end - start, wanted)
+                missing -= found.keys()
+            end = start
         for one in missing:
             self._places.pop(one, None)
         return found

@@ -9,23 +9,29 @@ YOUNG = 10.0  # seconds in which a batch changes fast
 MINUTE = 60.0  # seconds in which people still wait for the end
 SHORTEST, USUAL, LONGEST = 0.25, 0.5, 9.5  # seconds between two looks: young, not so young, old
 SHARE = 0.018  # of a batch's age; with the look itself, its end is seen within 2 %
+UNAWAITED = 3.0  # times as long, while nobody waits: a thousand notebooks may share a server
 LOOKED_AT, LOOKED_AT_OLD = 2.0, 5.0  # seconds at most, while a person looks; at a batch of 1,000 s
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 30.0
 LONGEST_LOG_PAUSE = 60.0
 LOGS_A_SECOND = 10.0  # that are read while nobody looks at them
 
 
-def interval(youngest_age: float, looked_at: bool, turnover: float = math.inf) -> float:
+def interval(
+    youngest_age: float, *, awaited: bool, looked_at: bool, turnover: float = math.inf
+) -> float:
     """Return the seconds between two looks at a healthy server.
 
     Args:
         youngest_age: Seconds since the youngest of the watched batches was submitted.
+        awaited: Whether somebody waits for the end of one of them.
         looked_at: Whether a person looks at one of them: an open log, a visible panel.
         turnover: Seconds in which the busiest log fills its window, and then loses lines.
     """
     if youngest_age < YOUNG:
         return SHORTEST
     pause = USUAL if youngest_age < MINUTE else min(SHARE * youngest_age, LONGEST)
+    if not awaited:
+        pause *= UNAWAITED
     if looked_at:
         pause = min(pause, max(LOOKED_AT, min(0.005 * youngest_age, LOOKED_AT_OLD)))
     return max(min(pause, turnover / 2), SHORTEST)

@@ -34,6 +34,7 @@ LATE = 1.0  # YARN may tell a batch's end before Livy has its last lines (protoc
 PATIENCE = 60.0  # seconds in which an ended batch's last lines are tried for
 
 _log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())  # without any, Python would print what is logged
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class Watch(Shared):
         )
         self._lines = Lines()
         self._subscribers: list[Callable[[Snapshot], None]] = []
-        self._lookers = 0
+        self._lookers = self._waiters = 0
         self._asked = self._served = 0  # refreshes
         self._complete = False  # no question to the server can add anything
         # The rest belongs to the watcher's thread.
@@ -205,10 +206,9 @@ class Watch(Shared):
         Raises:
             LivyError: Called by a subscriber: the thread that brings the news cannot wait for it.
         """
-        self._watcher.wake(self)
         if self._watcher.is_this_thread() and not predicate():
             raise LivyError("a callback of the watcher cannot wait for it; wait in another thread")
-        with self._lock:
+        with self.awaited(), self._lock:
             return self._changed.wait_for(predicate, timeout)
 
     def refresh(self, timeout: float | None = None) -> Snapshot:
@@ -244,8 +244,20 @@ class Watch(Shared):
         return lambda: self._snapshot.done or self._snapshot.lines > start
 
     @contextlib.contextmanager
+    def awaited(self) -> Iterator[None]:
+        """Say that somebody waits meanwhile: the end is seen within 2 % of the batch's age."""
+        with self._lock:
+            self._waiters += 1
+        self._watcher.wake(self)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiters -= 1
+
+    @contextlib.contextmanager
     def looked_at(self) -> Iterator[None]:
-        """Say that a person looks at this batch meanwhile: news come within 2 s."""
+        """Say that a person looks at this batch meanwhile: news come within 2 s, or 5 of an old one."""
         with self._lock:
             self._lookers += 1
         self._watcher.wake(self)
@@ -281,6 +293,11 @@ class Watch(Shared):
     def is_looked_at(self) -> bool:
         """Whether a person looks."""
         return self._lookers > 0
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for what comes."""
+        return self._waiters > 0
 
     @property
     def is_ending(self) -> bool:

@@ -154,8 +154,9 @@ class Watcher(Shared):
         watches = self._watched
         every = interval(
             min((now - watch.snapshot.first_seen for watch in watches), default=0.0),
-            any(watch.is_looked_at for watch in watches),
-            min((watch.turnover for watch in watches), default=math.inf),
+            awaited=any(watch.is_awaited for watch in watches),
+            looked_at=any(watch.is_looked_at for watch in watches),
+            turnover=min((watch.turnover for watch in watches), default=math.inf),
         )
         return min(every, LATE) if any(watch.is_ending for watch in watches) else every
 

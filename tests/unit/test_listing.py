@@ -104,6 +104,12 @@ def test_what_is_not_in_the_list_is_asked_for_alone_and_not_looked_for_again_at_
     assert asked.found(298, 299, 777) == {298, 299, 777}
 
 
+def test_a_list_of_thousands_is_not_read_for_an_old_batch() -> None:
+    asked = Asked(*range(40_000))
+    assert asked.found(5, 39_998, 39_999) == {39_998, 39_999}
+    assert sum(size for _, size in asked.requests) < 1000
+
+
 @pytest.mark.parametrize("status", [None, 400, 404, 405, 500])
 def test_a_list_that_fails_is_asked_again_after_a_minute(status: int | None) -> None:
     asked = Asked(1, 2, 3)

@@ -139,25 +139,32 @@ def texts(watch: Watch) -> list[str]:
     [(0, 0.25), (9.9, 0.25), (10, 0.5), (59, 0.5), (100, 1.8), (500, 9), (1e6, 9.5)],
 )
 def test_the_older_the_youngest_batch_the_rarer_the_looks(age: float, seconds: float) -> None:
-    assert interval(age, looked_at=False) == pytest.approx(seconds)
+    assert interval(age, awaited=True, looked_at=False) == pytest.approx(seconds)
 
 
 @given(age=st.floats(0, 1e6))
 def test_an_end_is_seen_soon(age: float) -> None:
-    look = 0.15  # seconds that two requests take
-    assert interval(age, looked_at=False) + look <= (0.7 if age < 60 else min(0.02 * age, 10))
+    look = 0.1  # seconds that two requests take
+    assert interval(age, awaited=True, looked_at=False) + look <= (
+        0.7 if age < 60 else min(0.02 * age, 10)
+    )
 
 
 def test_what_a_person_looks_at_is_never_old() -> None:
-    assert interval(300, looked_at=True) == 2
-    assert interval(86400, looked_at=True) == 5
-    assert interval(25, looked_at=True) == 0.5
+    assert interval(300, awaited=False, looked_at=True) == 2
+    assert interval(86400, awaited=True, looked_at=True) == 5
+    assert interval(25, awaited=True, looked_at=True) == 0.5
+
+
+def test_what_nobody_waits_for_is_seen_later() -> None:
+    assert interval(25, awaited=False, looked_at=False) == 1.5
+    assert interval(86400, awaited=False, looked_at=False) == 28.5
 
 
 def test_a_log_that_flows_is_read_before_half_of_its_window_is_gone() -> None:
-    assert interval(3600, looked_at=False, turnover=5) == 2.5
-    assert interval(3600, looked_at=False, turnover=0.001) == 0.25
-    assert interval(3600, looked_at=False, turnover=2000) == 9.5
+    assert interval(3600, awaited=False, looked_at=False, turnover=5) == 2.5
+    assert interval(3600, awaited=False, looked_at=False, turnover=0.001) == 0.25
+    assert interval(3600, awaited=False, looked_at=False, turnover=2000) == 28.5
 
 
 def test_logs_that_nobody_looks_at_are_read_rarely_and_the_rarer_the_more_there_are() -> None:
@@ -316,7 +323,8 @@ def test_a_server_that_fails_is_asked_less_often(
     assert pauses[-1] > 10
     server.down = None
     watch.refresh(SOON)
-    assert watcher.pause() <= 10
+    with watch.awaited():
+        assert watcher.pause() <= 10
 
 
 def test_a_server_that_asks_for_time_gets_it(
