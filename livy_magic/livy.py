@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from weakref import WeakValueDictionary
 
 from requests.auth import AuthBase
@@ -29,7 +29,6 @@ from .errors import (
     NotSubmitted,
     ServerError,
 )
-from .history import Entry, History, Intent, current
 from .models import POST_FIELDS, BatchId, BatchInfo, BatchRequest, is_final
 from .names import another, unique
 from .paths import resolve
@@ -39,6 +38,9 @@ from .staging import Staging, Upload
 from .submission import settle_orphans, submit
 from .watch import is_another
 from .watcher import Watcher
+
+if TYPE_CHECKING:
+    from .history import Entry, History
 
 IfExists: TypeAlias = Literal["fail", "attach", "replace", "rename"]
 StageMode: TypeAlias = Literal["auto", "always", "never"]
@@ -194,6 +196,8 @@ class Livy:
     @property
     def history(self) -> History:
         """Where submissions are remembered."""
+        from .history import current  # not before it is needed
+
         return current()
 
     @cached_property
@@ -435,6 +439,8 @@ class Livy:
 
     def _send(self, plan: Plan, held: Sequence[BatchId], report: Report) -> Batch:
         """Submit what is staged, and return its handle."""
+        from .history import Intent
+
         submitted = time.time()
         intent = Intent(
             server=self.place,

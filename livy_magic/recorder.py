@@ -13,12 +13,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from . import history
 from .logs import Line
 from .models import BatchInfo
 from .watch import Shared, Snapshot, Watch
+
+if TYPE_CHECKING:
+    from .history import History
 
 RETRY = 60.0  # seconds after which is tried again what the history did not take
 ANCHOR = 100  # saved lines that are looked for in a log that goes on
@@ -35,7 +38,9 @@ def record(watch: Watch, key: int) -> None:
         watch: A batch that was submitted from here.
         key: The submission.
     """
-    known = history.current()
+    from .history import current
+
+    known = current()
     if (known, key) not in _recordings:
         _recordings[known, key] = Recording(watch, known, key)
 
@@ -55,7 +60,7 @@ class Recording:
     It listens to the watch, and lives as long.
     """
 
-    def __init__(self, watch: Watch, known: history.History, key: int) -> None:
+    def __init__(self, watch: Watch, known: History, key: int) -> None:
         self.watch = watch
         self._history = known
         self._key = key
@@ -169,7 +174,7 @@ class Recorder(Shared):
 
 
 _recorder = Recorder()
-_recordings: WeakValueDictionary[tuple[history.History, int], Recording] = WeakValueDictionary()
+_recordings: WeakValueDictionary[tuple[History, int], Recording] = WeakValueDictionary()
 
 # An end that was seen just now is written yet.
 atexit.register(flush, timeout=1.0)

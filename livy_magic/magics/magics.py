@@ -6,14 +6,14 @@ import contextlib
 import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from traitlets import Dict, Unicode, Union
 
 from .. import display as render
-from .. import fields, history, local, recorder
+from .. import fields, local, recorder
 from ..batch import Batch
 from ..config import describe, profiles
 from ..errors import BatchFailed, BatchGone, ConfigError, WaitInterrupted, WaitTimeout
@@ -40,6 +40,9 @@ from .progress import WaitProgress
 from .spark_submit import check_no_shell, is_program
 from .words import expand, split
 
+if TYPE_CHECKING:
+    from ..history import Entry, History
+
 MOST_LINES = 500  # of a program's output that the end of a wait shows
 
 SHOWN = 100  # submissions that %livy_history shows unless told otherwise
@@ -58,7 +61,7 @@ class BatchList(list[Batch]):
         return render.table_html(batch.info for batch in self)
 
 
-class EntryList(list[history.Entry]):
+class EntryList(list["Entry"]):
     """Submissions that show as a table."""
 
     def __repr__(self) -> str:
@@ -223,7 +226,7 @@ class LivyMagics(Magics):
             raise UsageError("--older and --all go with --forget")
         limit = parsed.get("limit")
         return EntryList(
-            history.current().entries(
+            _history().entries(
                 state=parsed.get("state"),
                 name=parsed.get("name"),
                 owner=parsed.get("owner"),
@@ -415,7 +418,7 @@ class LivyMagics(Magics):
         if [bool(parsed.rest), name is not None or older is not None, everything].count(True) != 1:
             raise UsageError("forget what? A BATCH, those of --older DAYS or --name GLOB, or --all")
         before = None if older is None else time.time() - older * DAY
-        known = history.current()
+        known = _history()
         size = known.size()
         key = self._entry(parsed.rest[0]) if parsed.rest else None
         count = known.forget(key=key, name=name, before=before)
@@ -431,7 +434,7 @@ class LivyMagics(Magics):
             return named.key
         found = [
             entry
-            for entry in history.current().entries()
+            for entry in _history().entries()
             if word in {entry.name, str(entry.info.id) if entry.info else None}
         ]
         servers = {entry.server for entry in found}
@@ -500,6 +503,12 @@ def _interruptible_start() -> Iterator[None]:
             "stopped waiting for the private Livy, which may go on starting\n"
             "Run the magic again to find it, or end it with %livy_local stop."
         ) from None
+
+
+def _history() -> History:
+    from ..history import current  # not before it is needed
+
+    return current()
 
 
 def _profiles() -> list[str]:
