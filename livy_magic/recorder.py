@@ -33,6 +33,7 @@ def record(watch: Watch, key: int) -> None:
     """Write into the history what a watch sees, from now on.
 
     One process does so for a batch: the one that submitted it, and another one when that is dead.
+    In it, one watch does: the last one.
 
     Args:
         watch: A batch that was submitted from here.
@@ -41,8 +42,12 @@ def record(watch: Watch, key: int) -> None:
     from .history import current
 
     known = current()
-    if (known, key) not in _recordings:
-        _recordings[known, key] = Recording(watch, known, key)
+    before = _recordings.get((known, key))
+    if before is not None and before.watch is watch:
+        return
+    if before is not None:  # of a Livy that was closed, perhaps
+        before.dismiss()
+    _recordings[known, key] = Recording(watch, known, key)
 
 
 def flush(timeout: float = 5.0) -> None:
@@ -80,6 +85,10 @@ class Recording:
             self._last = snapshot.info
             self._views.append((snapshot.info, snapshot.ended or time.time()))
         _recorder.take(self)
+
+    def dismiss(self) -> None:
+        """Record nothing from now on: another watch does."""
+        self._ours = False
 
     def write(self) -> bool:
         """Write what is new; False if that has to be tried again. Only ever called in one thread."""

@@ -157,6 +157,19 @@ def test_two_handles_of_one_batch_record_it_once(livy: Livy, key: int) -> None:
     assert log_of(key) == ["one"]
 
 
+def test_a_new_watch_of_a_batch_goes_on_where_the_one_before_ended(livy: Livy, key: int) -> None:
+    old, new = a_watch(livy), a_watch(livy)
+    recorder.record(old, key)
+    see(old, "running", "one")
+    recorder.flush()
+    recorder.record(new, key)
+    see(new, "running", "one", "two")
+    see(old, "running", "two")
+    see(new, "success", "three")
+    assert log_of(key) == ["one", "two", "three"]
+    assert entry_of(key).state == "success"
+
+
 def pretend_submitter(key: int, owner: Owner) -> None:
     """Have the history believe that another process made the submission."""
     import sqlite3
