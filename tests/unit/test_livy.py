@@ -185,6 +185,7 @@ def test_a_batch_that_had_ended_when_it_was_answered_is_not_waited_for(server, w
     wire.post(f"{URL}/batches", json=view(state="success"), status=201)
     assert server.submit(REQUEST, wait=True).succeeded
     wire.post(f"{URL}/batches", json=view(id=8, state="dead"), status=201)
+    wire.get(f"{URL}/batches/nightly", **NO_BATCH)
     wire.get(f"{URL}/batches/nightly", json=view(id=8, state="dead"))
     wire.get(f"{URL}/batches/nightly/log", json={"log": ["stdout: ", "cause", "\nstderr: "]})
     with pytest.raises(BatchFailed, match=r"dead\n  cause"):
