@@ -340,7 +340,10 @@ def test_where_names_are_not_unique_a_batch_that_shows_up_is_adopted(livy, serve
     assert server.names("POST") == ["/batches"]
 
 
-def test_a_server_that_was_away_may_have_forgotten_names_and_is_sent_nothing_twice(livy, server):
+def test_a_server_that_was_away_may_have_forgotten_names_and_is_sent_nothing_twice(
+    livy, server, monkeypatch
+):
+    monkeypatch.setattr(submission, "PATIENCE", 2.0)
     server.posts = ["before:reset"]
     server.looks = ["ok", *["503"] * 3]  # three: reading is repeated by itself
     with pytest.raises(SubmitUnknown):
@@ -612,6 +615,14 @@ def test_an_interrupt_while_a_lost_answer_is_settled_says_what_may_have_started(
     with pytest.raises(error):
         livy.submit(NAMELESS)
     assert recorded().outcome == outcome
+
+
+def test_an_interrupt_takes_no_batch_that_had_the_name_before_for_ours(livy, server, monkeypatch):
+    old = server.add("nightly")
+    entry = history.Intent(server=livy.place, request=NIGHTLY, folder="/", held=[old["id"]])
+    monkeypatch.setattr(livy.client, "create", interrupt)
+    with pytest.raises(SubmitUnknown):
+        submission.submit(livy.client, livy.history, entry)
 
 
 def test_an_interrupt_does_not_wait_for_a_server_that_hangs(livy, server, monkeypatch):
