@@ -262,7 +262,7 @@ class _Submission:
 
     def _settle(self, lost: ServerError) -> BatchInfo:
         """Find out by its name what became of a POST whose answer is unclear."""
-        end = time.monotonic() + PATIENCE
+        end = last_repeat = time.monotonic() + PATIENCE
         strangers = 0
         for pause in _pauses():
             found = None
@@ -283,8 +283,9 @@ class _Submission:
                     f"the answer to the submission was lost: looking for batch {self._name!r}"
                     f" for up to {PATIENCE:.0f} s"
                 )
-            time.sleep(min(max(pause, lost.retry_after or 0.0), left))
-            if missing and self._may_repeat():
+            asked = min(lost.retry_after or 0.0, PATIENCE / 2)  # an hour is more than a person has
+            time.sleep(min(max(pause, asked), left))
+            if missing and time.monotonic() < last_repeat and self._may_repeat():
                 answer = self._send()
                 if isinstance(answer, BatchInfo):
                     self._report(
@@ -296,6 +297,7 @@ class _Submission:
                     raise self._refused(answer) from answer
                 lost = answer
                 self._was_away |= verdict(answer) == "unsent"
+                end = max(end, time.monotonic() + LONGEST_PAUSE)
         raise AssertionError
 
     def _adopt(self, found: BatchInfo, lost: ServerError) -> BatchInfo:
