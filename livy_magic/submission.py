@@ -220,10 +220,7 @@ class _Submission:
             if verdict(failure) != "unclear":
                 self._in_doubt = before
             return failure
-        if info.name not in {None, self._name}:
-            line = "POST /batches"
-            return NotLivy(f"the answer is about another batch ({line})", request=line)
-        return info
+        return info if info.name in {None, self._name} else _other_batch("POST /batches")
 
     def _refused(self, answer: ServerError) -> NotSubmitted:
         """Return the failure, after removing what a refused POST may have left.
@@ -355,10 +352,7 @@ class _Submission:
     # -- the batch of that name -------------------------------------------------------------------
 
     def _look(self) -> BatchInfo | None:
-        try:
-            return self._client.batch(self._name)
-        except NotFound:
-            return None
+        return by_name(self._client, self._name)
 
     def _is_anothers(self, found: BatchInfo) -> bool:
         owners = {found.owner, self._intent.user}
@@ -430,9 +424,8 @@ def settle_orphans(client: LivyClient, history: History, server: str) -> None:
 
 def _is_settled(client: LivyClient, history: History, entry: Entry) -> bool:
     """Have the history know what became of a submission; say whether that can be told now."""
-    try:
-        found = client.batch(entry.name)
-    except NotFound:
+    found = by_name(client, entry.name)
+    if found is None:
         if time.time() < entry.submitted + PATIENCE:  # the server may still be at it
             return False
         history.unsettled(
@@ -448,6 +441,25 @@ def _is_settled(client: LivyClient, history: History, entry: Entry) -> bool:
 
 
 # -- what a batch, a server or an answer tells --------------------------------------------------------
+
+
+def by_name(client: LivyClient, name: str) -> BatchInfo | None:
+    """Return the batch of this name, if the server lists one.
+
+    Raises:
+        ServerError: Nobody can say, this time.
+    """
+    try:
+        found = client.batch(name)
+    except NotFound:
+        return None
+    if found.name not in {None, name}:
+        raise _other_batch(f"GET /batches/{name}")
+    return found
+
+
+def _other_batch(line: str) -> NotLivy:
+    return NotLivy(f"the answer is about another batch ({line})", request=line)
 
 
 def is_mine(found: BatchInfo, name: str, user: str | None, held: Sequence[BatchId]) -> bool:
