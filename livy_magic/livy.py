@@ -35,7 +35,7 @@ from .paths import resolve
 from .progress import Patient, Report, silent
 from .redact import MASK, mask_url
 from .staging import Staging, Upload
-from .submission import settle_orphans, submit
+from .submission import by_name, settle_orphans, submit
 from .watch import is_another
 from .watcher import Watcher
 
@@ -419,7 +419,7 @@ class Livy:
         progress = Patient(report or silent)
         held: list[BatchId] = []
         try:
-            holder = None if complete.name is None else self._find(complete.name)
+            holder = None if complete.name is None else by_name(self.client, complete.name)
             if holder is not None:
                 if if_exists == "attach" and self._is_running_twin(
                     holder, self._resolved(complete, stage, progress)[0]
@@ -479,12 +479,6 @@ class Livy:
         if not self._tidied:
             self._tidied = True
             threading.Thread(target=_tidy, args=[self.staging], daemon=True).start()
-
-    def _find(self, name: str) -> BatchInfo | None:
-        try:
-            return self.client.batch(name)
-        except NotFound:
-            return None
 
     def _is_running_twin(self, holder: BatchInfo, sent: BatchRequest) -> bool:
         if is_final(holder.state):

@@ -220,10 +220,7 @@ class _Submission:
             if verdict(failure) != "unclear":
                 self._in_doubt = before
             return failure
-        if info.name not in {None, self._name}:
-            line = "POST /batches"
-            return NotLivy(f"the answer is about another batch ({line})", request=line)
-        return info
+        return info if info.name in {None, self._name} else _other_batch("POST /batches")
 
     def _refused(self, answer: ServerError) -> NotSubmitted:
         """Return the failure, after removing what a refused POST may have left.
@@ -262,7 +259,7 @@ class _Submission:
 
     def _settle(self, lost: ServerError) -> BatchInfo:
         """Find out by its name what became of a POST whose answer is unclear."""
-        end = time.monotonic() + PATIENCE
+        end = last_repeat = time.monotonic() + PATIENCE
         strangers = 0
         for pause in _pauses():
             found = None
@@ -283,8 +280,9 @@ class _Submission:
                     f"the answer to the submission was lost: looking for batch {self._name!r}"
                     f" for up to {PATIENCE:.0f} s"
                 )
-            time.sleep(min(max(pause, lost.retry_after or 0.0), left))
-            if missing and self._may_repeat():
+            asked = min(lost.retry_after or 0.0, PATIENCE / 2)  # an hour is more than a person has
+            time.sleep(min(max(pause, asked), left))
+            if missing and time.monotonic() < last_repeat and self._may_repeat():
                 answer = self._send()
                 if isinstance(answer, BatchInfo):
                     self._report(
@@ -296,6 +294,7 @@ class _Submission:
                     raise self._refused(answer) from answer
                 lost = answer
                 self._was_away |= verdict(answer) == "unsent"
+                end = max(end, time.monotonic() + LONGEST_PAUSE)
         raise AssertionError
 
     def _adopt(self, found: BatchInfo, lost: ServerError) -> BatchInfo:
@@ -353,10 +352,7 @@ class _Submission:
     # -- the batch of that name -------------------------------------------------------------------
 
     def _look(self) -> BatchInfo | None:
-        try:
-            return self._client.batch(self._name)
-        except NotFound:
-            return None
+        return by_name(self._client, self._name)
 
     def _is_anothers(self, found: BatchInfo) -> bool:
         owners = {found.owner, self._intent.user}
@@ -428,9 +424,8 @@ def settle_orphans(client: LivyClient, history: History, server: str) -> None:
 
 def _is_settled(client: LivyClient, history: History, entry: Entry) -> bool:
     """Have the history know what became of a submission; say whether that can be told now."""
-    try:
-        found = client.batch(entry.name)
-    except NotFound:
+    found = by_name(client, entry.name)
+    if found is None:
         if time.time() < entry.submitted + PATIENCE:  # the server may still be at it
             return False
         history.unsettled(
@@ -446,6 +441,25 @@ def _is_settled(client: LivyClient, history: History, entry: Entry) -> bool:
 
 
 # -- what a batch, a server or an answer tells --------------------------------------------------------
+
+
+def by_name(client: LivyClient, name: str) -> BatchInfo | None:
+    """Return the batch of this name, if the server lists one.
+
+    Raises:
+        ServerError: Nobody can say, this time.
+    """
+    try:
+        found = client.batch(name)
+    except NotFound:
+        return None
+    if found.name not in {None, name}:
+        raise _other_batch(f"GET /batches/{name}")
+    return found
+
+
+def _other_batch(line: str) -> NotLivy:
+    return NotLivy(f"the answer is about another batch ({line})", request=line)
 
 
 def is_mine(found: BatchInfo, name: str, user: str | None, held: Sequence[BatchId]) -> bool:

@@ -1,7 +1,9 @@
 """Exactly once: one batch and its handle, or none and the proof of it, whatever the network does."""
 
+import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import struct
@@ -161,6 +163,7 @@ class Handler(BaseHTTPRequestHandler):
         server.before_post(server)
         when, _, how = (server.posts.pop(0) if server.posts else "").rpartition(":")
         name = body["name"]
+        how = "" if how == "ok" else how
         if how and when != "after":
             if how in {"refused", "bad"}:
                 server.add(name, state="starting", log=[])
@@ -299,9 +302,40 @@ def test_a_time_out_while_the_server_is_still_at_it_ends_as_one_batch(connect, s
 
 def test_faults_one_after_the_other_still_end_as_one_batch(livy, server):
     server.posts = ["before:reset", "before:html", "after:502"]
-    server.looks = ["reset", "html", "ok", "429", "cut"]
+    server.looks = ["reset", "html", "wrong", "ok", "429", "cut"]
     batch = livy.submit(NAMELESS)
     assert server.started == [batch.name]
+    assert batch.id == server.listed[batch.name]["id"]
+
+
+class Storm(list):
+    """Faults without an end, of a seed."""
+
+    def __init__(self, seed, *faults):
+        self.rng = random.Random(seed)  # noqa: S311 - the same faults each time
+        self.faults = faults
+
+    def __bool__(self):
+        return True
+
+    def pop(self, _):
+        return self.rng.choice(self.faults) if self.rng.random() < 0.5 else "ok"
+
+
+def test_in_a_storm_every_submission_is_one_batch_or_none(livy, server, monkeypatch):
+    monkeypatch.setattr(submission, "PATIENCE", 20.0)
+    monkeypatch.setattr(submission, "ROOM", 20.0)
+    faults = [f"{when}:{how}" for when in ("before", "after") for how in UNCLEAR]
+    server.posts = Storm(1, "busy", "429", *faults)
+    server.looks = Storm(2, *UNCLEAR)
+    handles = []
+    for number in range(40):
+        name = f"batch {number}" if number % 2 else None
+        with contextlib.suppress(NotSubmitted):  # as when the name cannot be looked up before
+            handles.append(livy.submit(NAMELESS.replace(name=name)))
+    assert server.started == [batch.name for batch in handles]
+    assert [server.listed[batch.name]["id"] for batch in handles] == [batch.id for batch in handles]
+    assert len(handles) > 20
 
 
 def test_a_gateway_that_repeats_the_post_itself_does_no_harm(livy, server):
@@ -340,7 +374,10 @@ def test_where_names_are_not_unique_a_batch_that_shows_up_is_adopted(livy, serve
     assert server.names("POST") == ["/batches"]
 
 
-def test_a_server_that_was_away_may_have_forgotten_names_and_is_sent_nothing_twice(livy, server):
+def test_a_server_that_was_away_may_have_forgotten_names_and_is_sent_nothing_twice(
+    livy, server, monkeypatch
+):
+    monkeypatch.setattr(submission, "PATIENCE", 2.0)
     server.posts = ["before:reset"]
     server.looks = ["ok", *["503"] * 3]  # three: reading is repeated by itself
     with pytest.raises(SubmitUnknown):
@@ -612,6 +649,14 @@ def test_an_interrupt_while_a_lost_answer_is_settled_says_what_may_have_started(
     with pytest.raises(error):
         livy.submit(NAMELESS)
     assert recorded().outcome == outcome
+
+
+def test_an_interrupt_takes_no_batch_that_had_the_name_before_for_ours(livy, server, monkeypatch):
+    old = server.add("nightly")
+    entry = history.Intent(server=livy.place, request=NIGHTLY, folder="/", held=[old["id"]])
+    monkeypatch.setattr(livy.client, "create", interrupt)
+    with pytest.raises(SubmitUnknown):
+        submission.submit(livy.client, livy.history, entry)
 
 
 def test_an_interrupt_does_not_wait_for_a_server_that_hangs(livy, server, monkeypatch):
