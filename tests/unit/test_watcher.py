@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livy_magic.errors import LivyError, NotFound, ServerError, Unauthorized, Unreachable
+from livy_magic.errors import LivyError, NotFound, NotLivy, ServerError, Unauthorized, Unreachable
 from livy_magic.models import BatchId, BatchInfo, BatchPage, LogPage
 from livy_magic.schedule import backoff, interval, log_pause
 from livy_magic.watch import Snapshot, Watch, contradicts
@@ -285,6 +286,114 @@ def test_how_long_a_batch_took_is_said_only_where_its_beginning_was_seen(
     assert (elsewhere.first_seen, elsewhere.submitted) == (clock.now, None)
     at_once = watcher.watch(BatchInfo(id=8, state="success"), submitted=clock.now - 1).snapshot
     assert (at_once.first_seen, at_once.ended) == (clock.now - 1, clock.now)
+
+
+# -- many batches ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(server: Server, watcher: Watcher, clock: Clock) -> list[Watch]:
+    """Five watched batches with a log each, looked at already; from now on it takes a minute."""
+    watches = []
+    for number in range(5):
+        server.batches[number] = BatchInfo(id=number, name=f"etl-{number}", state="running")
+        server.logs[number] = ["one", "two"]
+        watches.append(watcher.watch(server.batches[number], submitted=clock.now - 3600))
+    del server.batches[7]
+    for watch in watches:
+        watch.refresh(SOON)
+    clock.now += 60
+    watcher.wake(watches[0])
+    wait_for_call(server, "page")
+    with watcher._whole:  # type: ignore[attr-defined] # of Stepped
+        server.calls.clear()
+    return watches
+
+
+def wait_for_call(server: Server, name: str) -> None:
+    deadline = time.monotonic() + SOON
+    while not any(call.startswith(name) for call in server.calls):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_many_batches_with_nothing_new_cost_one_request(
+    server: Server, watcher: Watcher, many: list[Watch], clock: Clock
+) -> None:
+    for _ in range(3):
+        server.calls.clear()
+        clock.now += 60
+        watcher.wake(many[0])
+        wait_for_call(server, "page")
+        with watcher._whole:  # type: ignore[attr-defined] # of Stepped
+            assert server.calls == ["page 0 5"]
+
+
+def test_of_many_logs_only_those_with_news_are_read(
+    server: Server, watcher: Watcher, many: list[Watch], clock: Clock
+) -> None:
+    server.logs[3] += ["three"]
+    clock.now += 60
+    watcher.wake(many[0])
+    assert many[3].wait_for(lambda: many[3].snapshot.lines == 3, SOON)
+    assert server.calls == ["page 0 5", "log etl-3"]
+    assert texts(many[3]) == ["one", "two", "three"]
+
+
+def test_the_end_of_one_of_many_is_told_with_its_whole_log(
+    server: Server, watcher: Watcher, many: list[Watch], clock: Clock
+) -> None:
+    server.logs[2] += ["last words"]
+    server.becomes(2, state="dead")
+    clock.now += 60
+    watcher.wake(many[2])
+    assert many[2].wait_for(lambda: many[2].snapshot.done, SOON)
+    assert texts(many[2]) == ["one", "two", "last words"]
+    assert not many[1].snapshot.done
+
+
+def test_one_of_many_that_is_forgotten_is_gone_and_the_others_are_not(
+    server: Server, watcher: Watcher, many: list[Watch], clock: Clock
+) -> None:
+    del server.batches[1]
+    clock.now += 60
+    watcher.wake(many[1])
+    assert many[1].wait_for(lambda: many[1].snapshot.gone, SOON)
+    assert [watch.snapshot.done for watch in many] == [False, True, False, False, False]
+    assert "batch etl-1" in server.calls  # it is not gone until the server says so
+
+
+def test_another_batch_in_its_place_of_the_list_is_not_taken_for_it(
+    server: Server, watcher: Watcher, many: list[Watch], clock: Clock
+) -> None:
+    server.batches[1] = BatchInfo(id=1, name="after-a-restart", state="success")
+    clock.now += 60
+    watcher.wake(many[1])
+    assert many[1].wait_for(lambda: many[1].snapshot.gone, SOON)
+    assert many[1].snapshot.info.state == "running"
+
+
+def test_trouble_is_met_once_and_shown_for_all(
+    server: Server, watcher: Watcher, many: list[Watch], clock: Clock
+) -> None:
+    for trouble in (
+        DOWN,
+        Unauthorized("401", request="GET …", status=401),
+        NotLivy("a login page", request="GET …", status=200),
+    ):
+        server.down = trouble
+        server.calls.clear()
+        clock.now += 60
+        watcher.wake(many[0])
+        for watch in many:
+            assert watch.wait_for(lambda watch=watch: watch.snapshot.error is trouble, SOON)
+        assert len(server.calls) == 1
+        assert {watch.snapshot.info.state for watch in many} == {"running"}
+    server.down = None
+    clock.now += 60
+    watcher.wake(many[0])
+    for watch in many:
+        assert watch.wait_for(lambda watch=watch: watch.snapshot.error is None, SOON)
 
 
 # -- what one cannot see --------------------------------------------------------------------------
