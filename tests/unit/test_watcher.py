@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+import http.server
+import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +16,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from requests import PreparedRequest
 
+from livy_magic.auth import RenewingAuth
+from livy_magic.client import LivyClient
 from livy_magic.errors import LivyError, NotFound, NotLivy, ServerError, Unauthorized, Unreachable
 from livy_magic.models import BatchId, BatchInfo, BatchPage, LogPage
 from livy_magic.schedule import backoff, interval, log_pause
@@ -813,3 +820,153 @@ def test_a_forked_child_watches_with_a_thread_of_its_own(
     forked.set()
     holder.join(SOON)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+# -- on the wire ----------------------------------------------------------------------------------
+
+
+class Wire(http.server.ThreadingHTTPServer):
+    """A Livy with one running batch, over HTTP: it notes who asked on which connection."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), WireHandler)
+        self.token = "first"  # noqa: S105 -- of a test
+        self.state = "running"
+        self.connections: set[object] = set()
+        self.hang = threading.Event()
+        self.hang.set()
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+class WireHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Wire
+
+    def do_GET(self) -> None:
+        self.server.connections.add(self.client_address)
+        self.server.hang.wait(SOON)
+        known = self.headers.get("Authorization") in (f"Bearer {self.server.token}", None)
+        view = {"id": 7, "state": self.server.state, "log": ["stdout: ", "\nstderr: "], "total": 2}
+        body = json.dumps(view).encode()
+        head = f"HTTP/1.1 {200 if known else 401} X\r\nContent-Length: {len(body)}\r\n\r\n"
+        self.wfile.write(head.encode() + body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    server = Wire()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.hang.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+class Token(RenewingAuth):
+    """A bearer token that the server tells."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__()
+        self.wire, self.token, self.renewed = wire, wire.token, 0
+
+    def apply(self, request: PreparedRequest) -> None:
+        request.headers["Authorization"] = f"Bearer {self.token}"
+
+    def renew(self) -> None:
+        self.token, self.renewed = self.wire.token, self.renewed + 1
+
+
+def test_a_token_that_expires_while_watching_is_renewed_on_the_same_connection(wire: Wire) -> None:
+    token = Token(wire)
+    watcher = Watcher(LivyClient(wire.url, auth=token))
+    watch = watcher.watch(BatchInfo(id=7, state="running"))
+    heard: list[Snapshot] = []
+    watch.subscribe(heard.append)
+    watch.refresh(SOON)
+    wire.token = "second"  # noqa: S105 -- of a test
+    wire.state = "success"
+    assert watch.wait_for(lambda: watch.snapshot.done, SOON)
+    assert token.renewed == 1
+    assert [snapshot.error for snapshot in heard if snapshot.error] == []
+    assert len(wire.connections) == 1
+    watcher.stop(SOON)
+
+
+ON_ITS_OWN = """
+import importlib, sys, time
+from livy_magic.client import LivyClient
+from livy_magic.models import BatchInfo
+from livy_magic.watcher import Watcher
+watcher = Watcher(LivyClient(sys.argv[1]))
+watch = watcher.watch(BatchInfo(id=7, state="starting"))
+"""
+
+
+def on_its_own(wire: Wire, program: str) -> tuple[float, str]:
+    """Run a Python that watches; return the seconds that it took, and what it printed."""
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", ON_ITS_OWN + program, wire.url],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+        timeout=3 * SOON,
+    )
+    return time.monotonic() - start, done.stdout
+
+
+def test_a_request_that_hangs_does_not_keep_python_from_ending(wire: Wire) -> None:
+    wire.hang.clear()
+    seconds, printed = on_its_own(wire, "time.sleep(0.5)")
+    assert seconds < SOON / 2
+    assert printed == ""
+
+
+def test_nothing_is_printed_whatever_goes_wrong(wire: Wire) -> None:
+    _, printed = on_its_own(
+        wire,
+        """
+def surprise(*_): raise ZeroDivisionError
+watch.subscribe(surprise)
+watch.refresh()
+watcher._client.batch = surprise
+watch.refresh()
+assert "ZeroDivisionError" in str(watch.snapshot.error)
+""",
+    )
+    assert printed == ""
+
+
+def test_modules_may_be_loaded_again_while_they_watch(wire: Wire) -> None:
+    wire.state = "success"
+    _, printed = on_its_own(
+        wire,
+        """
+for name in ("logs", "schedule", "client", "listing", "watch", "watcher"):
+    importlib.reload(sys.modules["livy_magic." + name])
+assert watch.wait_for(lambda: watch.snapshot.done, 20)
+assert watch.snapshot.info.state == "success"
+""",
+    )
+    assert printed == ""
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # newer Pythons warn of threads
+def test_a_forked_child_does_not_talk_on_its_parents_connection(wire: Wire) -> None:
+    client = LivyClient(wire.url)
+    assert client.batch(7).state == "running"
+    child = os.fork()
+    if child == 0:
+        signal.alarm(int(SOON))
+        os._exit(0 if client.batch(7).state == "running" else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert client.batch(7).state == "running"
+    assert len(wire.connections) == 2
