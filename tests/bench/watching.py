@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from report import Figure, Reading, in_turns, ratio
 from stub import Stub, line, running
@@ -60,7 +60,15 @@ def _info(number: int) -> BatchInfo:
     return BatchInfo(id=number, name=f"etl-{number}", state="running")
 
 
-def _ticks(stub: Stub, size: int, pace: int) -> Iterator[Reading]:
+@dataclass(frozen=True)
+class Watched:
+    """What a tick costs, in the mean: what the stub counted, and seconds of processor time."""
+
+    counts: dict[str, float]
+    cpu: float
+
+
+def watched(stub: Stub, size: int, pace: int) -> Watched:
     """Tick once a second over running batches that write ``pace`` lines a second."""
     clock = Clock()
     watcher = Stepped(LivyClient(stub.url), clock=clock)
@@ -72,22 +80,25 @@ def _ticks(stub: Stub, size: int, pace: int) -> Iterator[Reading]:
         watcher.tick()
         clock.now += 1
     stub.count()
-    cpu: list[float] = []
+    cpu = 0.0
     for tick in range(TICKS):
         stub.set(batches=size, written=300 + (tick + 1) * pace)
         start = time.thread_time()
         watcher.tick()
-        cpu.append(time.thread_time() - start)
+        cpu += time.thread_time() - start
         clock.now += 1
-    counts = stub.count()
-    what = f"{size:,} batch{'es' * (size > 1)} watched, {'flowing' if pace else 'quiet'} logs"
-    requests = counts["requests"] / TICKS
-    yield Reading(f"{what}: requests per tick", [requests], None if pace else 1, "requests")
-    yield Reading(f"{what}: bytes per tick", [(counts["up"] + counts["down"]) / TICKS], None, "B")
-    share = statistics.mean(cpu) * 100
-    yield Reading(
-        f"{what}: of a core, at 1 s ticks", [share], 3 if size == SIZES[-1] else None, "%"
-    )
+    counts = {name: number / TICKS for name, number in stub.count().items()}
+    return Watched(counts, cpu / TICKS)
+
+
+def _ticks(stub: Stub, size: int, pace: int) -> Iterator[Reading]:
+    tick = watched(stub, size, pace)
+    what = f"{size:,} watched, {'flowing' if pace else 'quiet'} logs, a tick"
+    counts = tick.counts
+    yield Reading(f"{what}: requests", [counts["requests"]], None if pace else 1, "requests")
+    yield Reading(f"{what}: bytes both ways", [counts["up"] + counts["down"]], None, "B")
+    goal = 3 if size == SIZES[-1] else None
+    yield Reading(f"{what}: of a core, at 1 s ticks", [tick.cpu * 100], goal, "%")
 
 
 def _end(stub: Stub, age: float) -> Reading:
