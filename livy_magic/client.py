@@ -108,6 +108,7 @@ class LivyClient:
         self._kill_timeout = (timeout[0], kill_timeout)
         self._cookies = RequestsCookieJar()
         self._local = threading.local()
+        self._last_views: list[tuple[object, BatchInfo]] = []
 
     def __repr__(self) -> str:
         return f"LivyClient({mask_url(self.url)!r})"
@@ -135,7 +136,15 @@ class LivyClient:
         answer, request = self._call("GET", "/batches", query=query)
         if not isinstance(answer, dict) or "sessions" not in answer:
             raise NotLivy(f"the answer is no list of batches ({request})", request=request)
-        batches = tuple(BatchInfo.from_json(view, request) for view in answer.get("sessions") or ())
+        known = self._last_views  # of which most are as they were, if somebody watches
+        views = answer.get("sessions") or ()
+        batches = tuple(
+            known[at][1]
+            if at < len(known) and known[at][0] == view
+            else BatchInfo.from_json(view, request)
+            for at, view in enumerate(views)
+        )
+        self._last_views = list(zip(views, batches, strict=True))
         total = answer.get("total")
         return BatchPage(start, total if isinstance(total, int) else len(batches), batches)
 

@@ -15,8 +15,8 @@ from .errors import ServerError, Unauthorized, Unreachable
 from .models import BatchId, BatchInfo
 
 NEAR = 20  # batches between two wanted ones that cost less than another request
-# Batches in the pages of a search; what is not in them is old, and not worth more than that.
-SEARCH = (10, 40, 160, 640)
+FIRST_PAGE, LARGEST_PAGE = 10, 640  # batches in the pages of a search: each has four times as many
+ENOUGH = 800  # batches among which a search found none before it ends: what is left is old
 AGAIN = 60.0  # seconds after which a list that failed, or left a batch out, is asked again
 # What a server says of its list, and would not say of a single batch.
 _OF_THE_LIST = {
@@ -80,12 +80,14 @@ class Listing:
             self._total = self._client.page(size=0).total
         end = max((self._places.get(one, self._total) for one in missing), default=0)
         end = min(end, self._total)
-        for size in SEARCH:
+        size, in_vain = FIRST_PAGE, 0
+        while missing and end > 0 and in_vain < ENOUGH:
             start = max(0, end - size)
-            if missing and start < end:
-                found |= self._read(start, end - start, wanted)
-                missing -= found.keys()
-            end = start
+            more = self._read(start, end - start, wanted)
+            in_vain = 0 if more else in_vain + size
+            found |= more
+            missing -= more.keys()
+            end, size = start, min(4 * size, LARGEST_PAGE)
         for one in missing:
             self._places.pop(one, None)
         return found

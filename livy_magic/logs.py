@@ -138,6 +138,7 @@ class Glimpses:
 
     def __init__(self) -> None:
         self._last: tuple[str, ...] = ()
+        self._repeats = False
 
     def news(self, entries: tuple[str, ...]) -> float:
         """Take the entries of the next view; return how many lines came since the last one.
@@ -149,7 +150,8 @@ class Glimpses:
         if _STDERR not in entries:  # of the lines before that marker, none is here
             return math.inf
         if entries == last:
-            return 1 if _repeats(entries) else 0
+            return 1 if self._repeats else 0
+        self._repeats = _repeats(entries)
         known = last[: last.index(_STDERR)] if _STDERR in last else ()
         lines = entries[: entries.index(_STDERR)]
         for news in range(len(lines)):

@@ -356,9 +356,9 @@ class Watch(Shared):
         log_error = self._snapshot.log_error
         try:
             # The view comes first: a log that is read after the end is complete.
-            if view is None or contradicts(self._info, view):
+            if view is None or self._is_another(view):
                 view = client.batch(self._key)
-            gone = contradicts(self._info, view)  # the name or id is another batch's
+            gone = self._is_another(view)  # the name or id is another batch's
             if not gone:
                 news = self._take(view)
                 if self._is_to_be_read(now, watched):
@@ -384,11 +384,14 @@ class Watch(Shared):
         )
         return problem
 
+    def _is_another(self, view: BatchInfo) -> bool:
+        return view is not self._view and contradicts(self._info, view)
+
     def _take(self, view: BatchInfo) -> float:
         """Take what a view says; return how many lines came since the one before."""
         news = self._glimpses.news(view.log)
         self._unread += news
-        if view != self._view:
+        if view is not self._view:
             self._view = view
             info = dataclasses.replace(view, log=())
             if info != self._info:
