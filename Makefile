@@ -2,6 +2,7 @@
 # lab    the same notebook in JupyterLab
 # check  lint, types and pure tests: the quick part
 # test   everything, on the real Livy as well
+# bench-peers  what watching costs with pylivy and Airflow, in environments of their own
 # bench  the README's figures, each beside its reference; about a quarter of an hour
 
 VENV ?= .venv
@@ -15,9 +16,12 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 FEW_LINES := awk '/Downloading .* MB/ {print "  " $$(NF-2) " " $$(NF-1) " " $$NF; fflush()} /^(Building wheels|Installing collected)/ {print "  " tolower($$1) " packages ..."; fflush()}'
 TEST := $(VENV)/.installed-test
+# What is submitted from here is not remembered among your own batches.
+export LIVY_HISTORY ?= $(abspath $(VENV))/history.sqlite
 LAB := $(VENV)/.installed-lab
+PEERS := $(VENV)/peers
 
-.PHONY: demo lab check test bench lint types unit live notebooks clean
+.PHONY: demo lab check test bench bench-peers lint types unit live notebooks clean
 .DELETE_ON_ERROR:
 
 demo: $(TEST)
@@ -32,6 +36,17 @@ test: check live notebooks
 
 bench: $(TEST)
 	@$(BIN)/python tests/bench
+
+bench-peers: $(TEST) $(PEERS)/.installed
+	@$(BIN)/python tests/bench/peers.py $(PEERS)
+
+$(PEERS)/.installed:
+	@echo "Installing pylivy and Airflow's LivyHook (about 500 MB) ..."
+	@"$(PYTHON)" -m venv $(PEERS)/pylivy
+	@"$(PYTHON)" -m venv $(PEERS)/airflow
+	@$(PEERS)/pylivy/bin/pip install --quiet livy==0.8.0
+	@$(PEERS)/airflow/bin/pip install --quiet apache-airflow-providers-apache-livy==4.6.4
+	@touch $@
 
 lint: $(TEST)
 	$(BIN)/ruff check .

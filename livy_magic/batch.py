@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .display import LONGEST_LINE, label
+from . import recorder
+from .display import FROM_HISTORY, LONGEST_LINE, label
 from .errors import BatchFailed, BatchGone, InvalidRequest, NotFound, Unreachable, WaitTimeout
 from .export import rendered
 from .logs import Line
 from .models import BatchId, BatchInfo, BatchRequest, is_final, is_success
 from .redact import plain
-from .watch import Snapshot, Watch, contradicts
+from .watch import Snapshot, Watch, is_another
 
 if TYPE_CHECKING:
+    from .history import Entry
     from .livy import Livy, Plan
 
 OUTPUT = frozenset({"program", "gap"})  # kinds of log lines that are the program's own
@@ -35,6 +37,7 @@ class Batch:
     Attributes:
         server: The :class:`Livy` it belongs to.
         plan: What was submitted, where that happened here.
+        key: Its number in the history, where it was submitted from here.
     """
 
     def __init__(
@@ -44,23 +47,54 @@ class Batch:
         *,
         plan: Plan | None = None,
         submitted: float | None = None,
+        key: int | None = None,
     ) -> None:
         self.server = server
         self.plan = plan
+        self.key = key
         self._found = info
         self._submitted = submitted
+        self._body: Mapping[str, Any] | None = None
 
     @cached_property
     def _watch(self) -> Watch:
-        return self.server.watcher.watch(self._found, submitted=self._submitted)
+        entry = self.server.remembered(self._found) if self.key is None else None
+        if entry is not None:
+            self.key, self._submitted, self._body = entry.key, entry.submitted, entry.body
+        watch = self.server.watcher.watch(self._found, submitted=self._submitted)
+        if self.key is not None:
+            recorder.record(watch, self.key)
+        return watch
+
+    @classmethod
+    def recalled(cls, server: Livy, entry: Entry, lines: Sequence[Line]) -> Batch:
+        """Return what the history has of a batch that the server has forgotten.
+
+        Args:
+            server: The server.
+            entry: The submission, which became a batch.
+            lines: The saved log.
+        """
+        assert entry.info is not None
+        batch = cls(server, entry.info, submitted=entry.submitted, key=entry.key)
+        batch._body = entry.body
+        batch._watch = Watch(server.watcher, entry.info, submitted=entry.submitted, clock=time.time)
+        batch._watch.recall(lines, entry.ended)
+        return batch
 
     def __repr__(self) -> str:
-        return f"Batch {label(self.info)}: {self.state}"
+        forgotten = f" ({FROM_HISTORY})" if self.gone and self.snapshot.recalled else ""
+        return f"Batch {label(self.info)}: {self.state}{forgotten}"
 
     @property
     def request(self) -> BatchRequest | None:
         """The POST body as it was sent, where that happened here."""
         return self.plan.request if self.plan else None
+
+    @property
+    def body(self) -> Mapping[str, Any] | None:
+        """The POST body, secrets masked, where it was sent from this kernel or is in the history."""
+        return self.plan.request.shown() if self.plan else self._body
 
     @property
     def info(self) -> BatchInfo:
@@ -101,6 +135,11 @@ class Batch:
     def done(self) -> bool:
         """Whether it has ended, or the server forgot it."""
         return self.snapshot.done
+
+    @property
+    def gone(self) -> bool:
+        """Whether the server no longer knows it, as far as anybody has looked."""
+        return "_watch" in vars(self) and self.snapshot.gone
 
     @property
     def succeeded(self) -> bool:
@@ -145,7 +184,8 @@ class Batch:
             loop.call_soon_threadsafe(settle)
 
         self.on_done(tell)
-        yield from ended
+        with self._watch.awaited():
+            yield from ended
         return self._outcome()
 
     def _outcome(self) -> Batch:
@@ -255,34 +295,53 @@ class Batch:
             timeout: Seconds to wait for the batch to be gone when the server's answer is lost.
 
         Raises:
-            BatchGone: Another batch stands under this id by now: nothing was killed.
+            BatchGone: The server no longer knows it, and another batch may stand under its id or
+                name: nothing was killed.
         """
-        if self.look().gone:
+        snapshot = self.look()
+        if snapshot.recalled or (snapshot.gone and not is_final(self.state)):
+            raise BatchGone(
+                f"batch {label(self.info)} is gone: the server no longer knows it; nothing was killed",
+                last=self.info,
+            )
+        if snapshot.gone:
             return
-        self._check_identity()
         deadline = time.monotonic() + timeout
+        lost = False  # the answer to a DELETE
         while True:
             try:
-                self.server.client.delete(self.id)
+                if not self._is_still_there():
+                    if lost:
+                        break
+                    raise BatchGone(
+                        f"batch {label(self.info)} is gone, and another one has its id or name now; "
+                        "nothing was killed",
+                        last=self.info,
+                    )
+                self.server.client.delete(self._address)
             except NotFound:
                 break
             except Unreachable:
                 # The answer is lost, the kill perhaps not: a second DELETE finds nothing then.
                 if time.monotonic() > deadline:
                     raise
+                lost = True
                 continue
             break
         self._watch.end("killed")
 
-    def _check_identity(self) -> None:
-        """Ids start at 0 again when Livy restarts without recovery: never kill by id alone."""
-        try:
-            now = self.server.client.batch(self.id)
-        except NotFound:
-            return
-        if contradicts(self.info, now):
-            raise BatchGone(
-                f"batch {label(self.info)} is gone: the server restarted, and {self.id} is another "
-                "batch now; nothing was killed",
-                last=self.info,
-            )
+    @property
+    def _address(self) -> BatchId:
+        """What the server is asked for: ids start at 0 again when it restarts without recovery."""
+        return self.name or self.id
+
+    def _is_still_there(self) -> bool:
+        """Say whether what the server has at this address is this batch.
+
+        Raises:
+            NotFound: It has none.
+        """
+        now = self.server.client.batch(self._address)
+        # No view leaves out a name that there is, but some answers to a POST do.
+        named_now = self.name is None and self.plan is None and now.name is not None
+        return not (named_now or is_another(self.info, now))

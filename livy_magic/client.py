@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -107,6 +108,7 @@ class LivyClient:
         self._kill_timeout = (timeout[0], kill_timeout)
         self._cookies = RequestsCookieJar()
         self._local = threading.local()
+        self._last_views: list[tuple[object, BatchInfo]] = []
 
     def __repr__(self) -> str:
         return f"LivyClient({mask_url(self.url)!r})"
@@ -134,7 +136,15 @@ class LivyClient:
         answer, request = self._call("GET", "/batches", query=query)
         if not isinstance(answer, dict) or "sessions" not in answer:
             raise NotLivy(f"the answer is no list of batches ({request})", request=request)
-        batches = tuple(BatchInfo.from_json(view, request) for view in answer.get("sessions") or ())
+        known = self._last_views  # of which most are as they were, if somebody watches
+        views = answer.get("sessions") or ()
+        batches = tuple(
+            known[at][1]
+            if at < len(known) and known[at][0] == view
+            else BatchInfo.from_json(view, request)
+            for at, view in enumerate(views)
+        )
+        self._last_views = list(zip(views, batches, strict=True))
         total = answer.get("total")
         return BatchPage(start, total if isinstance(total, int) else len(batches), batches)
 
@@ -159,7 +169,7 @@ class LivyClient:
         return BatchInfo.from_json(*self._call("GET", _path(key)))
 
     def state(self, key: BatchId) -> str:
-        """Return the state of the batch of this id or name: the cheapest question there is."""
+        """Return the state of the batch of this id or name."""
         return BatchInfo.from_json(*self._call("GET", f"{_path(key)}/state")).state
 
     def log(self, key: BatchId, start: int = 0, size: int = -1) -> LogPage:
@@ -220,9 +230,11 @@ class LivyClient:
     def _session(self, method: str) -> requests.Session:
         if method != "GET":
             return self._new_session(_ONCE)
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = self._new_session(_GET_RETRIES)
+        # A forked child may not talk on its parent's connection.
+        owner, session = getattr(self._local, "session", (0, None))
+        if session is None or owner != os.getpid():
+            session = self._new_session(_GET_RETRIES)
+            self._local.session = os.getpid(), session
         return session
 
     def _new_session(self, retries: Retry) -> requests.Session:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from .errors import LivyError
@@ -12,8 +13,12 @@ from .models import BatchInfo, is_final, is_success
 from .redact import plain
 from .watch import Snapshot
 
+if TYPE_CHECKING:
+    from .history import Entry
+
 _COLUMNS = ("id", "state", "name", "owner", "application")
 _LEFT = ' style="text-align:left"'
+FROM_HISTORY = "Livy has forgotten it; from the history"
 LONGEST_LINE = 2000  # characters of one log line that a card shows
 
 _COLOURS = {
@@ -46,7 +51,10 @@ def status_line(snapshot: Snapshot) -> str:
     line = f"batch {label(info)}: {plain(info.state)}"
     if is_final(info.state):
         took = _took(snapshot)
-        return f"{line} after {took}" if took else line
+        line = f"{line} after {took}" if took else line
+        return f"{line} ({FROM_HISTORY})" if snapshot.recalled else line
+    if snapshot.recalled:
+        return f"{line} when last seen ({FROM_HISTORY})"
     if snapshot.gone:
         return f"{line} when last seen; the server no longer knows it"
     if snapshot.error is not None:
@@ -69,6 +77,8 @@ def card(snapshot: Snapshot, lines: Sequence[str]) -> str:
     facts += [_span(plain(text), "opacity:.7") for text in (_times(snapshot), info.app_id) if text]
     facts += [_link(url, text) for url, text in _links(info)]
     trouble = ""
+    if snapshot.recalled:
+        facts.append(_span(FROM_HISTORY, f"color:{_COLOURS['lost']}"))
     if snapshot.gone and not is_final(info.state):
         trouble = "The server no longer knows this batch; its end was not seen."
     elif snapshot.error is not None and not snapshot.done:
@@ -91,26 +101,79 @@ def card(snapshot: Snapshot, lines: Sequence[str]) -> str:
 
 def table_text(infos: Iterable[BatchInfo]) -> str:
     """Return batches as aligned text."""
-    rows = [_COLUMNS, *(_row(info) for info in infos)]
+    return _text([_COLUMNS, *(_row(info) for info in infos)], "no batches")
+
+
+def table_html(infos: Iterable[BatchInfo]) -> str:
+    """Return batches as an HTML table."""
+    return _html([_COLUMNS, *(_row(info) for info in infos)], "no batches")
+
+
+def history_text(entries: Sequence[Entry]) -> str:
+    """Return what was submitted as aligned text."""
+    return _text(_history_rows(entries), "nothing was submitted")
+
+
+def history_html(entries: Sequence[Entry]) -> str:
+    """Return what was submitted as an HTML table."""
+    return _html(_history_rows(entries), "nothing was submitted")
+
+
+def _text(rows: Sequence[Sequence[str]], none: str) -> str:
+    """Return rows, of which the first one is the heading, as aligned text."""
     if len(rows) == 1:
-        return "no batches"
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        return none
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
 
 
-def table_html(infos: Iterable[BatchInfo]) -> str:
-    """Return batches as an HTML table."""
-    head = "".join(f"<th{_LEFT}>{name}</th>" for name in _COLUMNS)
-    rows = "".join(
-        "<tr>" + "".join(f"<td{_LEFT}>{html.escape(cell)}</td>" for cell in _row(info)) + "</tr>"
-        for info in infos
-    )
-    if not rows:
-        return "<p>no batches</p>"
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+def _html(rows: Sequence[Sequence[str]], none: str) -> str:
+    if len(rows) == 1:
+        return f"<p>{none}</p>"
+    head, *body = [
+        "<tr>" + "".join(f"<{tag}{_LEFT}>{html.escape(cell)}</{tag}>" for cell in row) + "</tr>"
+        for tag, row in zip(["th", *["td"] * len(rows)], rows, strict=False)
+    ]
+    return f"<table><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>"
+
+
+def _history_rows(entries: Sequence[Entry]) -> list[list[str]]:
+    columns = {
+        "submitted": [_moment(entry.submitted) for entry in entries],
+        "id": ["" if entry.info is None else str(entry.info.id) for entry in entries],
+        "state": [plain(_last_state(entry)) for entry in entries],
+        "name": [plain(entry.name) for entry in entries],
+        "owner": [
+            plain((entry.info and entry.info.owner) or entry.user or "") for entry in entries
+        ],
+        "took": [_span_of(entry) for entry in entries],
+    }
+    if len({entry.server for entry in entries}) > 1:
+        columns["server"] = [plain(entry.server) for entry in entries]
+    if any(entry.notebook for entry in entries):
+        columns["notebook"] = [plain(entry.notebook or "") for entry in entries]
+    return [list(columns), *map(list, zip(*columns.values(), strict=True))]
+
+
+def _last_state(entry: Entry) -> str:
+    """Return an entry's state; one that is not final is news only as long as somebody watches."""
+    if entry.info is None or is_final(entry.state):
+        return entry.state
+    unwatched = entry.ended is not None or entry.submitter.is_dead()
+    return f"{entry.state} when last seen" if unwatched else entry.state
+
+
+def _span_of(entry: Entry) -> str:
+    if entry.ended is None or not is_final(entry.state):
+        return ""
+    return duration(entry.ended - entry.submitted)
+
+
+def _moment(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
 
 
 def _row(info: BatchInfo) -> tuple[str, ...]:

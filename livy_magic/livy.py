@@ -10,42 +10,44 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from weakref import WeakValueDictionary
 
 from requests.auth import AuthBase
 
-from . import config, fields, local
+from . import config, fields, local, recorder
 from .auth import build as build_auth
 from .batch import Batch
-from .client import GATEWAY, LivyClient
+from .client import LivyClient
 from .display import label
 from .errors import (
+    BatchGone,
     InvalidRequest,
     LivyError,
     NotFound,
-    NotLivy,
     NotSubmitted,
     ServerError,
-    SubmitUnknown,
-    Unreachable,
 )
 from .models import POST_FIELDS, BatchId, BatchInfo, BatchRequest, is_final
 from .names import another, unique
 from .paths import resolve
 from .progress import Patient, Report, silent
-from .redact import mask_url
+from .redact import MASK, mask_url
 from .staging import Staging, Upload
+from .submission import by_name, settle_orphans, submit
+from .watch import is_another
 from .watcher import Watcher
+
+if TYPE_CHECKING:
+    from .history import Entry, History
 
 IfExists: TypeAlias = Literal["fail", "attach", "replace", "rename"]
 StageMode: TypeAlias = Literal["auto", "always", "never"]
 
-_log = logging.getLogger(__name__)
+_Identity: TypeAlias = tuple[BatchId, str | None, str | None]  # id, name, owner
 
-_LOOKS = (0.0, 0.5, 1.0, 2.0)  # seconds before each look for a batch whose POST went unanswered
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -117,9 +119,12 @@ class Livy:
         self.private: local.LocalServer | None = None
         self._defaults = dict(defaults or {})
         self._tidied = False
+        self._has_settled_orphans = False
+        self._newest: BatchInfo | None = None  # of those submitted from here
         self._handles: WeakValueDictionary[BatchId, Batch] = WeakValueDictionary()
-        # By id and name: ids begin anew when a server restarts without recovery.
-        self._plans: dict[tuple[BatchId, str | None], Plan] = {}
+        self._shown: dict[BatchId, BatchInfo] = {}  # what each id last meant here
+        # Not by id alone: ids begin anew when a server restarts without recovery.
+        self._plans: dict[_Identity, Plan] = {}
 
     def __repr__(self) -> str:
         return f"Livy({mask_url(self.url)!r})"
@@ -177,7 +182,23 @@ class Livy:
         livy.settings = settings
         chosen = target or (overrides or {}).get("profile") or (overrides or {}).get("url")
         livy.target = str(chosen) if chosen else None
+        livy._settle_orphans()
         return livy
+
+    @property
+    def place(self) -> str:
+        """What the history calls the server: its URL without secrets, or ``local``.
+
+        The private server has another port each time.
+        """
+        return "local" if self.private is not None else mask_url(self.url)
+
+    @property
+    def history(self) -> History:
+        """Where submissions are remembered."""
+        from .history import current  # not before it is needed
+
+        return current()
 
     @cached_property
     def version(self) -> str:
@@ -195,14 +216,23 @@ class Livy:
     # -- batches that are there -------------------------------------------------------------------
 
     def batch(self, key: BatchId) -> Batch:
-        """Return the batch of this id or name.
+        """Return the batch of this id or name; one that the server forgot, from the history.
+
+        Ids start at 0 again when Livy restarts without recovery. An id means what it was last shown
+        as here, or else what it was when it was last submitted from here, until :meth:`batches` has
+        shown it as another batch.
 
         Raises:
-            NotFound: The server knows none.
+            NotFound: Neither knows one.
+            BatchGone: The id is another batch's now.
+            HistoryError: The history has the batch, but its log cannot be read.
         """
         try:
-            batch = self._handle(self.client.batch(key))
+            info = self.client.batch(key)
         except NotFound as problem:
+            entry = self.history.recall(self.place, key)
+            if entry is not None:
+                return self._recalled(entry)
             raise NotFound(
                 f"Livy knows no batch {key!r}{fields.nearest(str(key), self.known_names())}\n"
                 "It forgets one about ten minutes after its end, or when it is killed;"
@@ -211,8 +241,36 @@ class Livy:
                 status=problem.status,
                 text=problem.text,
             ) from None
-        batch.keep_current()
-        return batch
+        meant = info if info.name == key else self._meant_by(info)
+        if not is_another(meant, info):
+            batch = self._handle(info)
+            batch.keep_current()
+            return batch
+        entry = self.remembered(meant)
+        if entry is not None:
+            return self._recalled(entry)
+        raise BatchGone(
+            f"batch {label(meant)} is gone, and {info.id} is another batch now\n"
+            "%livy_batches lists those that are there.",
+            last=meant,
+        )
+
+    def _meant_by(self, info: BatchInfo) -> BatchInfo:
+        """Return which batch a person means by this one's id."""
+        shown = self._shown.get(info.id)
+        if shown is None and self.remembered(info) is None:
+            entry = self.history.recall(self.place, info.id)
+            return entry.info if entry and entry.info else info
+        return shown or info
+
+    def _recalled(self, entry: Entry) -> Batch:
+        recorder.flush()
+        return Batch.recalled(self, entry, self.history.log(entry.key))
+
+    def remembered(self, info: BatchInfo) -> Entry | None:
+        """Return the submission from here that became this batch, if the history has it."""
+        entry = self.history.find(self.place, info.id, info.name)
+        return entry if entry and entry.info and not is_another(entry.info, info) else None
 
     def batches(
         self,
@@ -254,19 +312,22 @@ class Livy:
     def known_names(self) -> list[str]:
         """Return the names of batches that were submitted from here, or that somebody holds."""
         held = {batch.name for batch in self._handles.values()}
-        return sorted(filter(None, held | {name for _, name in self._plans}))
+        return sorted(filter(None, held | {name for _, name, _ in self._plans}))
 
     def _is_mine(self, info: BatchInfo) -> bool:
-        submitted_here = (info.id, info.name) in self._plans
+        submitted_here = _identity(info) in self._plans or self.remembered(info) is not None
         return submitted_here or (info.owner is not None and info.owner == self.user)
 
-    def _handle(self, info: BatchInfo, submitted: float | None = None) -> Batch:
+    def _handle(
+        self, info: BatchInfo, submitted: float | None = None, *, key: int | None = None
+    ) -> Batch:
         batch = self._handles.get(info.id)
         # After a restart of the server the id may be another batch's.
-        if batch is None or batch.name != info.name:
-            plan = self._plans.get((info.id, info.name))
-            batch = Batch(self, info, plan=plan, submitted=submitted)
+        if batch is None or batch.gone or batch.name != info.name or is_another(batch.info, info):
+            plan = self._plans.get(_identity(info))
+            batch = Batch(self, info, plan=plan, submitted=submitted, key=key)
             self._handles[info.id] = batch
+        self._shown[info.id] = replace(info, log=())
         return batch
 
     # -- a new batch ------------------------------------------------------------------------------
@@ -344,41 +405,69 @@ class Livy:
                 a finished one of mine; ``rename``.
             stage: See :meth:`plan`.
             defaults: See :meth:`plan`.
-            report: Takes a line of progress every two seconds, when files take that long.
+            report: Takes a line of progress every two seconds, when files take that long, and a line
+                about what was not as usual: see :mod:`livy_magic.submission`.
 
         Raises:
             NotSubmitted: No batch was started, for certain.
             SubmitUnknown: The server's answer was lost, and it does not show the batch.
+            WaitInterrupted: A person interrupted it, and the batch had been started.
         """
         _check_choice("if_exists", if_exists, get_args(IfExists))
+        self._settle_orphans()
         complete = self._complete(request, defaults=defaults)
         progress = Patient(report or silent)
-        if complete.name is not None:
-            holder = self._find(complete.name)
+        held: list[BatchId] = []
+        try:
+            holder = None if complete.name is None else by_name(self.client, complete.name)
             if holder is not None:
                 if if_exists == "attach" and self._is_running_twin(
                     holder, self._resolved(complete, stage, progress)[0]
                 ):
                     return self._handle(holder)
                 complete = self._free_name(complete, holder, if_exists)
+                held.append(holder.id)
                 if if_exists == "attach" and report:
                     report(f"batch {label(holder)} runs something else: this is {complete.name!r}")
+        except ServerError as problem:
+            raise NotSubmitted(f"nothing was submitted: {problem}") from problem
         sent, uploads = self._resolved(complete, stage, progress)
         plan = Plan(sent, uploads, request, if_exists, stage, defaults)
         self._stage(plan.uploads, progress)
-        submitted = time.time()
-        try:
-            info = self._post(plan.request)
-        except KeyboardInterrupt:
-            raise SubmitUnknown(
-                f"interrupted while batch {plan.request.name!r} was being submitted: it may have started\n"
-                f"Look with %livy_batches --name {plan.request.name} before submitting again.",
-                name=str(plan.request.name),
-            ) from None
-        self._plans[info.id, info.name] = replace(plan, uploads=())
-        batch = self._handle(info, submitted)
-        batch.keep_current()
+        batch = self._send(plan, held, report or silent)
         return batch.wait() if wait else batch
+
+    def _send(self, plan: Plan, held: Sequence[BatchId], report: Report) -> Batch:
+        """Submit what is staged, and return its handle."""
+        from .history import Intent
+
+        submitted = time.time()
+        intent = Intent(
+            server=self.place,
+            request=plan.request,
+            folder=str(Path.cwd()),
+            user=self.user,
+            held=held,
+        )
+        done = submit(self.client, self.history, intent, report=report, witness=self._newest)
+        info = self._newest = done.info
+        if self.user is None and not done.adopted:
+            self.user = info.owner  # the server's answer to us says as whom it knows us
+        self._plans[_identity(info)] = replace(plan, uploads=())
+        batch = self._handle(info, submitted, key=done.key)
+        batch.keep_current()
+        return batch
+
+    def _settle_orphans(self) -> None:
+        """The first time, find out what became of submissions whose process died."""
+        if self._has_settled_orphans:
+            return
+        self._has_settled_orphans = True
+
+        def settle() -> None:
+            settle_orphans(self.client, self.history, self.place)
+
+        threading.Thread(target=settle, name="livy_magic orphans", daemon=True).start()
 
     def _stage(self, uploads: Sequence[Upload], progress: Report) -> None:
         """Send what is to be staged; the first time, remove old files while nobody waits for it."""
@@ -391,15 +480,19 @@ class Livy:
             self._tidied = True
             threading.Thread(target=_tidy, args=[self.staging], daemon=True).start()
 
-    def _find(self, name: str) -> BatchInfo | None:
-        try:
-            return self.client.batch(name)
-        except NotFound:
-            return None
-
     def _is_running_twin(self, holder: BatchInfo, sent: BatchRequest) -> bool:
-        known = self._plans.get((holder.id, holder.name))
-        return known is not None and known.request == sent and not is_final(holder.state)
+        if is_final(holder.state):
+            return False
+        known = self._plans.get(_identity(holder))
+        if known is not None:
+            return known.request == sent
+        recorded = self.remembered(holder)
+        # The history has no secrets, so with one in it nobody can say whether it is the same.
+        return (
+            recorded is not None
+            and recorded.body == sent.shown()
+            and MASK not in str(recorded.body)
+        )
 
     def _free_name(
         self, request: BatchRequest, holder: BatchInfo, if_exists: IfExists
@@ -420,60 +513,9 @@ class Livy:
             "Choose with if_exists (--if-exists): attach, replace or rename; or give another name."
         )
 
-    def _post(self, request: BatchRequest) -> BatchInfo:
-        """POST once, and turn whatever comes back into a batch or a certain failure."""
-        assert request.name is not None
-        try:
-            return self.client.create(request)
-        except Unreachable as lost:
-            if not lost.sent:
-                raise NotSubmitted(f"nothing was submitted: {lost}") from lost
-            return self._settle(request.name, lost)
-        except NotLivy as odd:
-            if odd.status is not None and odd.status >= HTTPStatus.MULTIPLE_CHOICES:
-                raise NotSubmitted(f"nothing was submitted: {odd}") from odd
-            return self._settle(request.name, odd)
-        except ServerError as refused:
-            if refused.status in GATEWAY:
-                return self._settle(request.name, refused)
-            left = self._remove_stillborn(request.name, refused)
-            raise NotSubmitted(f"Livy refused: {refused}{left}") from refused
 
-    def _settle(self, name: str, lost: ServerError) -> BatchInfo:
-        """Find out by its name what became of a POST whose answer was lost.
-
-        The name was nobody's before the POST, so a batch that has it now is this one.
-        """
-        for pause in _LOOKS:
-            time.sleep(pause)
-            try:
-                found = self._find(name)
-            except ServerError as failure:
-                lost = failure
-                continue
-            if found is not None:
-                return found
-        raise SubmitUnknown(
-            f"the answer to the submission was lost, and no batch {name!r} is to be seen: {lost}\n"
-            f"It may still appear: look with %livy_batches --name {name} before submitting again.",
-            name=name,
-        ) from lost
-
-    def _remove_stillborn(self, name: str, refused: ServerError) -> str:
-        """Delete what a refused POST may have left; return words about what could not be deleted.
-
-        A POST that fails after Livy registered the batch leaves it listed for ever: ``starting``,
-        with no log at all, its name taken (protocol, part 1).
-        """
-        if "Duplicate session name" in refused.text:
-            return ""  # the batch of that name is somebody else's
-        try:
-            left = self._find(name)
-            if left is not None and left.state == "starting" and not left.log:
-                self.client.delete(left.id)
-        except ServerError as failure:
-            return f"\nIt may have left a dead entry {name!r} in its list: {failure}"
-        return ""
+def _identity(info: BatchInfo) -> _Identity:
+    return info.id, info.name, info.owner
 
 
 def _check_choice(what: str, choice: str, known: tuple[str, ...]) -> None:

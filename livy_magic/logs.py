@@ -5,15 +5,19 @@ was ever written. So the news is found by content: what follows where the end of
 before is found again (protocol, part 3). With distinct lines that is exact; where a full window
 repeats itself it may count too few of the same, never one twice.
 
-Nothing here reads from anywhere: :class:`LogTail` says what to ask, and takes the answers.
+Nothing here reads from anywhere: :class:`LogTail` says what to ask, and takes the answers;
+:class:`Glimpses` says whether there is anything to ask for; :class:`Lines` keeps what came.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from .models import LogPage
 
@@ -22,8 +26,11 @@ SPARK_MARK = "\u2063"
 
 LIVY_KEEPS = 200  # lines a stream, unless livy.cache-log.size says otherwise
 WHOLE = 500  # lines in a window up to which all of it is asked for
-ANCHOR = 100  # known lines that are asked for again, before the news, when it is longer
-TRUSTED = ANCHOR // 2  # of them at least have to be met again: fewer could be a coincidence
+ANCHOR = 10  # known lines that are asked for again, before the news, when it is longer
+SLIDING_ANCHOR = 100  # and when it slides: of these, so many move out of it between two looks
+TRUSTED = 50  # lines that have to be met again where they were not before: fewer could be chance
+REMEMBERED = 1000  # known lines by which the place in a window is found again
+PACKED = 1000  # lines that are kept as one piece of text
 
 _STDOUT = "stdout: "
 _STDERR = "\nstderr: "
@@ -33,6 +40,7 @@ _SPARK_LAYOUT = re.compile(
 )
 
 Kind: TypeAlias = Literal["program", "spark", "diagnostics", "gap"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,80 @@ def split_sections(entries: Sequence[str], start: int = 0) -> Sections:
     return sections
 
 
+class Lines:
+    """The captured log: hundreds of thousands of lines in little more memory than their text takes.
+
+    All but the last thousand are packed; what is asked for is unpacked for the answer.
+    """
+
+    def __init__(self) -> None:
+        self._packed: list[tuple[bytes, array[int], bytes]] = []  # texts, where each ends, kinds
+        self._last: list[Line] = []
+
+    def __len__(self) -> int:
+        return PACKED * len(self._packed) + len(self._last)
+
+    def extend(self, lines: Iterable[Line]) -> None:
+        """Append lines."""
+        self._last += lines
+        whole = len(self._last) // PACKED * PACKED
+        for start in range(0, whole, PACKED):
+            self._packed.append(_packed(self._last[start : start + PACKED]))
+        del self._last[:whole]
+
+    def since(self, start: int) -> list[Line]:
+        """Return the lines from number ``start`` on."""
+        piece, first = divmod(min(start, len(self)), PACKED)
+        lines = [line for packed in self._packed[piece:] for line in _unpacked(*packed)]
+        return (lines + self._last)[first:]
+
+
+def _packed(lines: Sequence[Line]) -> tuple[bytes, array[int], bytes]:
+    texts = [line.text.encode("utf-8", "surrogatepass") for line in lines]
+    ends = array("I", itertools.accumulate(map(len, texts)))
+    return b"".join(texts), ends, bytes(KINDS.index(line.kind) for line in lines)
+
+
+def _unpacked(texts: bytes, ends: array[int], kinds: bytes) -> Iterator[Line]:
+    start = 0
+    for end, kind in zip(ends, kinds, strict=True):
+        yield Line(texts[start:end].decode("utf-8", "surrogatepass"), KINDS[kind])
+        start = end
+
+
+class Glimpses:
+    """What the views of a batch tell of its log: each has its last ten entries (protocol, part 2)."""
+
+    def __init__(self) -> None:
+        self._last: tuple[str, ...] = ()
+        self._repeats = False
+
+    def news(self, entries: tuple[str, ...]) -> float:
+        """Take the entries of the next view; return how many lines came since the last one.
+
+        At least so many, that is: lines that repeat each other cannot be told apart. It is 0 when
+        there is nothing to read, and infinite when the entries do not say.
+        """
+        last, self._last = self._last, entries
+        if _STDERR not in entries:  # of the lines before that marker, none is here
+            return math.inf
+        if entries == last:
+            return 1 if self._repeats else 0
+        self._repeats = _repeats(entries)
+        known = last[: last.index(_STDERR)] if _STDERR in last else ()
+        lines = entries[: entries.index(_STDERR)]
+        for news in range(len(lines)):
+            if known[-(len(lines) - news) :] == lines[: len(lines) - news]:
+                return max(news, 1)  # what else changed is behind the marker
+        return math.inf
+
+
+def _repeats(entries: tuple[str, ...]) -> bool:
+    """Say whether more lines of the same kind could have come, and the end would look the same."""
+    lines = entries[: entries.index(_STDERR)]
+    return any(lines[by:] == lines[:-by] for by in range(1, len(lines) // 2 + 1))
+
+
 class LogTail:
     """The log of one batch, turned from windows into lines.
 
@@ -95,18 +177,24 @@ class LogTail:
     """
 
     def __init__(self) -> None:
-        self._stdout: list[str] = []  # each section as last seen
-        self._offset = 0  # where in its section what was seen of stdout began
+        self._stdout: list[str] = []  # the last lines of each section, as last seen
         self._stderr: list[str] = []
         self._diagnostics: list[str] = []
+        self._end = 0  # where in its section what was seen of stdout ended
+        self._slid = 0  # by how many lines the window moved, when it did last
         self._start = 0  # of the next request
         self._marked = False
+
+    @property
+    def room(self) -> int:
+        """How many lines may come without one being lost, as far as the server's window is known."""
+        return max(LIVY_KEEPS, self._end)
 
     def next_query(self) -> tuple[int, int]:
         """Return ``from`` and ``size`` of the next request for the log.
 
-        Normally the whole window; of one longer than 500 lines the last hundred known lines and
-        what follows them.
+        Normally the whole window; of one longer than 500 lines the last few known lines and what
+        follows them.
         """
         return self._start, -1
 
@@ -120,10 +208,11 @@ class LogTail:
         offset = max(0, page.start - 1)  # of the first line here; the marker is no line
         sections = split_sections(page.entries, max(0, page.start))
         # The window only ever slides towards the front: a line is where it was, or before that.
-        furthest = self._offset + len(self._stdout) - offset
+        furthest = self._end - offset
         met = _end_of_known(self._stdout, sections.stdout, furthest)
+        fits = 0 < met == furthest or met >= TRUSTED
         has_end = _STDERR in page.entries
-        if offset and not (met >= TRUSTED and has_end):
+        if offset and not (fits and has_end):
             self._start = 0
             return None
         met_stderr = _end_of_known(self._stderr, sections.stderr, len(self._stderr))
@@ -134,11 +223,15 @@ class LogTail:
         ]
         # A section that is empty for once is not forgotten, or all of it would come again.
         if sections.stdout:
-            self._stdout, self._offset = sections.stdout, offset
+            if self._stdout and met < furthest:
+                self._slid = furthest - met
+            known = self._stdout if met else []
+            self._stdout = (known + sections.stdout[met:])[-REMEMBERED:]
+            self._end = offset + len(sections.stdout)
         self._stderr = sections.stderr or self._stderr
-        length = self._offset + len(self._stdout)
+        anchor = max(SLIDING_ANCHOR, 2 * self._slid) if self._slid else ANCHOR
         # Position 0 is the marker's, so the last lines begin one further.
-        self._start = 1 + length - ANCHOR if has_end and length > WHOLE else 0
+        self._start = max(0, 1 + self._end - anchor) if has_end and self._end > WHOLE else 0
         return lines
 
     def _news(self, known: list[str], section: list[str], met: int) -> Iterator[Line]:

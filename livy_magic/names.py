@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import secrets
 from pathlib import PurePath
 
@@ -14,6 +15,11 @@ def unique(file: str | Code) -> str:
     """Return a name that nobody has: the stem of the file or notebook, and 50 random bits."""
     stem = PurePath(file).stem if isinstance(file, str) else _notebook_stem()
     return f"{stem or 'notebook'}-{_random(10)}"
+
+
+def is_unique(name: str) -> bool:
+    """Say whether the name came from :func:`unique`, so that no other batch has it."""
+    return re.search(r"-[a-z2-7]{10}\Z", name) is not None
 
 
 def another(name: str) -> str:

@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
+import math
 import random
 
-from .logs import LIVY_KEEPS
-
 YOUNG = 10.0  # seconds in which a batch changes fast
-SHORTEST, USUAL, LONGEST = 0.25, 0.5, 10.0  # seconds between two looks: young, not so young, old
-LOOKED_AT = 2.0  # at most, while a person looks
+MINUTE = 60.0  # seconds in which people still wait for the end
+SHORTEST, USUAL, LONGEST = 0.25, 0.5, 9.5  # seconds between two looks: young, not so young, old
+SHARE = 0.018  # of a batch's age; with the look itself, its end is seen within 2 %
+UNAWAITED = 3.0  # times as long, while nobody waits: a thousand notebooks may share a server
+LOOKED_AT, LOOKED_AT_OLD = 2.0, 5.0  # seconds at most, while a person looks; at a batch of 1,000 s
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 30.0
+LONGEST_LOG_PAUSE = 60.0
+LOGS_A_SECOND = 10.0  # that are read while nobody looks at them
 
 
-def interval(youngest_age: float, looked_at: bool, flow: float = 0.0) -> float:
+def interval(
+    youngest_age: float, *, awaited: bool, looked_at: bool, turnover: float = math.inf
+) -> float:
     """Return the seconds between two looks at a healthy server.
 
     Args:
         youngest_age: Seconds since the youngest of the watched batches was submitted.
+        awaited: Whether somebody waits for the end of one of them.
         looked_at: Whether a person looks at one of them: an open log, a visible panel.
-        flow: Lines a second of the busiest log, which must not slide past between two looks.
+        turnover: Seconds in which the busiest log fills its window, and then loses lines.
     """
     if youngest_age < YOUNG:
         return SHORTEST
-    pause = min(max(0.02 * youngest_age, USUAL), LONGEST)
+    pause = USUAL if youngest_age < MINUTE else min(SHARE * youngest_age, LONGEST)
+    if not awaited:
+        pause *= UNAWAITED
     if looked_at:
-        pause = min(pause, LOOKED_AT)
-    if flow:
-        pause = max(min(pause, LIVY_KEEPS / 2 / flow), SHORTEST)
-    return pause
+        pause = min(pause, max(LOOKED_AT, min(0.005 * youngest_age, LOOKED_AT_OLD)))
+    return max(min(pause, turnover / 2), SHORTEST)
+
+
+def log_pause(age: float, watched: int) -> float:
+    """Return the seconds between two readings of a log that nobody looks at and that is in no danger.
+
+    Args:
+        age: Seconds since the batch was submitted.
+        watched: How many batches are watched.
+    """
+    return max(LOOKED_AT, min(0.1 * age, LONGEST_LOG_PAUSE), watched / LOGS_A_SECOND)
 
 
 def backoff(failures: int, retry_after: float | None, rng: random.Random) -> float:

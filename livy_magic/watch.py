@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -20,11 +21,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet
 
 from .client import LivyClient
-from .errors import BatchGone, LivyError, NotFound, ServerError, Unauthorized
-from .logs import Line, LogTail
+from .errors import LivyError, NotFound, ServerError, Unauthorized
+from .logs import Glimpses, Line, Lines, LogTail
 from .models import BatchId, BatchInfo, is_final
 from .redact import mask_url
-from .schedule import SHORTEST
+from .schedule import SHORTEST, log_pause
 
 if TYPE_CHECKING:
     from .watcher import Watcher
@@ -33,6 +34,7 @@ LATE = 1.0  # YARN may tell a batch's end before Livy has its last lines (protoc
 PATIENCE = 60.0  # seconds in which an ended batch's last lines are tried for
 
 _log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())  # without any, Python would print what is logged
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Snapshot:
         stale_since: When looking began to fail; set exactly when ``error`` is.
         log_error: Why the log cannot be read, though the state can.
         gone: The server no longer knows it; ``info`` has what was last seen.
+        recalled: What is known comes from the history: the server had forgotten the batch before.
         lines: Lines of log captured so far.
     """
 
@@ -59,6 +62,7 @@ class Snapshot:
     stale_since: float | None = None
     log_error: LivyError | None = None
     gone: bool = False
+    recalled: bool = False
     lines: int = 0
 
     @property
@@ -75,6 +79,15 @@ def contradicts(known: BatchInfo, now: BatchInfo) -> bool:
     """
     pairs = ((known.name, now.name), (known.owner, now.owner), (known.app_id, now.app_id))
     return known.id != now.id or any(a and b and a != b for a, b in pairs)
+
+
+def is_another(known: BatchInfo, now: BatchInfo) -> bool:
+    """Say whether a view is certainly of another batch than a view before it was.
+
+    What has ended does not run again; a server that has just recovered may not know that yet.
+    """
+    runs_again = is_final(known.state) and now.state in {"starting", "running"}
+    return runs_again or contradicts(known, now)
 
 
 class Shared:
@@ -134,16 +147,19 @@ class Watch(Shared):
             submitted=submitted,
             ended=now if submitted is not None and is_final(info.state) else None,
         )
-        self._lines: list[Line] = []
+        self._lines = Lines()
         self._subscribers: list[Callable[[Snapshot], None]] = []
-        self._lookers = 0
+        self._lookers = self._waiters = 0
         self._asked = self._served = 0  # refreshes
         self._complete = False  # no question to the server can add anything
         # The rest belongs to the watcher's thread.
         self._tail = LogTail()
+        self._glimpses = Glimpses()
+        self._view = info  # as it came
+        self._unread = 0.0  # lines that came since the log was read, at least
         self._info = info  # knows an end before it is published
         self._end_seen = now if is_final(info.state) else None
-        self._looked = now
+        self._looked = self._read = now
         self._flow = 0.0
 
     # -- for those who want to know --
@@ -156,7 +172,7 @@ class Watch(Shared):
     def lines(self, start: int = 0) -> list[Line]:
         """Return a copy of the log captured so far, from line ``start`` on."""
         with self._lock:
-            return self._lines[start:]
+            return self._lines.since(start)
 
     def subscribe(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
         """Call ``callback(snapshot)`` from now on at each change.
@@ -190,10 +206,9 @@ class Watch(Shared):
         Raises:
             LivyError: Called by a subscriber: the thread that brings the news cannot wait for it.
         """
-        self._watcher.wake(self)
         if self._watcher.is_this_thread() and not predicate():
             raise LivyError("a callback of the watcher cannot wait for it; wait in another thread")
-        with self._lock:
+        with self.awaited(), self._lock:
             return self._changed.wait_for(predicate, timeout)
 
     def refresh(self, timeout: float | None = None) -> Snapshot:
@@ -229,8 +244,20 @@ class Watch(Shared):
         return lambda: self._snapshot.done or self._snapshot.lines > start
 
     @contextlib.contextmanager
+    def awaited(self) -> Iterator[None]:
+        """Say that somebody waits meanwhile: the end is seen within 2 % of the batch's age."""
+        with self._lock:
+            self._waiters += 1
+        self._watcher.wake(self)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiters -= 1
+
+    @contextlib.contextmanager
     def looked_at(self) -> Iterator[None]:
-        """Say that a person looks at this batch meanwhile: news come within 2 s."""
+        """Say that a person looks at this batch meanwhile: news come within 2 s, or 5 of an old one."""
         with self._lock:
             self._lookers += 1
         self._watcher.wake(self)
@@ -251,6 +278,10 @@ class Watch(Shared):
         """Say that the server will never tell more; what was last seen is all there is."""
         self._publish(gone=True, last=True)
 
+    def recall(self, lines: Sequence[Line], ended: float | None) -> None:
+        """Take what the history has of a batch that the server forgot before anybody looked."""
+        self._publish(lines, ended=ended, gone=True, recalled=True, last=True)
+
     # -- for the watcher --
 
     @property
@@ -264,26 +295,42 @@ class Watch(Shared):
         return self._lookers > 0
 
     @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for what comes."""
+        return self._waiters > 0
+
+    @property
     def is_ending(self) -> bool:
         """Whether the end was seen, but is not published yet, for want of the last lines."""
         return self._end_seen is not None and not self._snapshot.done
 
     @property
-    def flow(self) -> float:
-        """Lines a second that came between the last two looks."""
-        return self._flow
+    def turnover(self) -> float:
+        """Seconds in which its log fills the server's window, at the pace of the last look."""
+        return self._tail.room / self._flow if self._flow else math.inf
 
-    def look(self, client: LivyClient) -> LivyError | None:
+    def look(
+        self,
+        client: LivyClient,
+        seen: BatchInfo | LivyError | None = None,
+        watched: int = 1,
+    ) -> LivyError | None:
         """Look once, and publish what there is to see; only ever called in one thread.
+
+        Args:
+            client: The server.
+            seen: What its list has just said of this batch, or why there was none; without, the
+                batch is asked for alone.
+            watched: How many batches are watched.
 
         Returns:
             What went wrong with the state or the log, if anything did.
         """
         ticket = self._asked
         try:
-            problem = self._look(client)
+            problem = self._look(client, seen, watched)
         except Exception as failure:  # noqa: BLE001 -- a surprise must not end all other watching
-            problem, now = _explained(failure), self._clock()
+            problem, now = explained(failure), self._clock()
             if self._watcher.has_ended(problem):
                 self.lose()
             since = self._snapshot.stale_since
@@ -292,31 +339,39 @@ class Watch(Shared):
                 stale_since=now if since is None else since,
                 **self._verdict(now, wait=PATIENCE),
             )
-        with self._lock:
-            self._served = ticket
-            self._changed.notify_all()
+        if ticket != self._served:
+            with self._lock:
+                self._served = ticket
+                self._changed.notify_all()
         return problem
 
-    def _look(self, client: LivyClient) -> LivyError | None:
-        seen, gone = self._info, False
+    def _look(
+        self, client: LivyClient, view: BatchInfo | LivyError | None, watched: int
+    ) -> LivyError | None:
+        if isinstance(view, LivyError):
+            raise view
+        now, gone = self._clock(), False
         lines: list[Line] = []
-        log_error: LivyError | None = None
+        problem: LivyError | None = None
+        log_error = self._snapshot.log_error
         try:
-            # The state comes first: a log that is read after the end is complete.
-            state = client.state(self._key)
-            if state != seen.state:
-                seen = dataclasses.replace(seen, state=state)
-                seen = self._view(client)
-            lines, log_error = self._read_log(client)
+            # The view comes first: a log that is read after the end is complete.
+            if view is None or self._is_another(view):
+                view = client.batch(self._key)
+            gone = self._is_another(view)  # the name or id is another batch's
+            if not gone:
+                news = self._take(view)
+                if self._is_to_be_read(now, watched):
+                    lines, problem = self._read_log(client)
+                    log_error, news = problem, len(lines)
+                self._flow = news / max(now - self._looked, SHORTEST) if news < math.inf else 0.0
+                if not lines and self._is_known(log_error):
+                    self._looked = now
+                    return problem
         except NotFound:
             gone = True
-        except BatchGone:  # the state and the log are another batch's
-            seen, gone = self._info, True
-        now = self._clock()
-        self._info = seen
-        self._flow = len(lines) / max(now - self._looked, SHORTEST)
         self._looked = now
-        if self._end_seen is None and is_final(seen.state):
+        if self._end_seen is None and is_final(self._info.state):
             self._end_seen = now
         wait = 0.0 if gone else self._time_for_last_lines(log_error)
         settled = gone or (self._end_seen is not None and now - self._end_seen >= wait)
@@ -327,21 +382,46 @@ class Watch(Shared):
             log_error=log_error,
             **self._verdict(now, wait),
         )
-        return log_error
+        return problem
 
-    def _view(self, client: LivyClient) -> BatchInfo:
-        """Return the full view, if it is still this batch's.
+    def _is_another(self, view: BatchInfo) -> bool:
+        return view is not self._view and contradicts(self._info, view)
 
-        Raises:
-            BatchGone: Another batch answers to this name or id.
-        """
-        view = client.batch(self._key)
-        if contradicts(self._info, view):
-            raise BatchGone(f"{self._key} is another batch now", last=self._info)
-        return view
+    def _take(self, view: BatchInfo) -> float:
+        """Take what a view says; return how many lines came since the one before."""
+        news = self._glimpses.news(view.log)
+        self._unread += news
+        if view is not self._view:
+            self._view = view
+            info = dataclasses.replace(view, log=())
+            if info != self._info:
+                self._info = info
+        return news
+
+    def _is_known(self, log_error: LivyError | None) -> bool:
+        """Say whether nothing is to be published, but new lines: for most looks, and so at once."""
+        known = self._snapshot
+        return (
+            known.info is self._info
+            and known.error is None
+            and known.log_error is log_error
+            and self._end_seen is None
+        )
+
+    def _is_to_be_read(self, now: float, watched: int) -> bool:
+        """Say whether the log has to be read now, that nothing of it is lost or late."""
+        if self.wanted or is_final(self._info.state):
+            return True
+        rested = now - self._read >= log_pause(now - self._snapshot.first_seen, watched)
+        if self._snapshot.log_error is not None:
+            return rested
+        if self._unread >= self._tail.room / 2:
+            return True
+        return self._unread > 0 and (self.is_looked_at or rested)
 
     def _read_log(self, client: LivyClient) -> tuple[list[Line], LivyError | None]:
         """Return the new lines; and why not, if the state can be seen, but the log cannot."""
+        self._read = self._clock()
         try:
             lines = self._tail.feed(client.log(self._key, *self._tail.next_query()))
             if lines is None:
@@ -350,9 +430,7 @@ class Watch(Shared):
             raise
         except ServerError as failure:
             return [], failure
-        if any(line.kind == "gap" for line in lines):  # a log that does not go on may be another's
-            with contextlib.suppress(ServerError):
-                self._view(client)
+        self._unread = 0.0
         return lines, None
 
     def _time_for_last_lines(self, log_error: LivyError | None) -> float:
@@ -394,7 +472,7 @@ class Watch(Shared):
             if self._complete and not final_word:
                 return  # a look was under way while the batch was deleted
             self._complete = last
-            self._lines += lines
+            self._lines.extend(lines)
             snapshot = dataclasses.replace(
                 self._snapshot,
                 error=error,
@@ -418,7 +496,7 @@ def _call(callback: Callable[[Snapshot], None], snapshot: Snapshot) -> None:
         _log.exception("a subscriber to a batch failed")
 
 
-def _explained(failure: Exception) -> LivyError:
+def explained(failure: Exception) -> LivyError:
     """Return what a snapshot says of a failed look."""
     if isinstance(failure, LivyError):
         return failure

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import atexit
+import math
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from .client import LivyClient
 from .errors import LivyError, ServerError, Unreachable
-from .models import BatchInfo
+from .listing import Listing
+from .models import BatchId, BatchInfo
 from .schedule import backoff, interval
-from .watch import LATE, Shared, Watch, contradicts
+from .watch import LATE, Shared, Watch, contradicts, explained
 
 
 class Watcher(Shared):
@@ -41,6 +43,7 @@ class Watcher(Shared):
         self._watched: list[Watch] = []
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._listing = Listing(client, clock)
         self._ticked = clock()
         self._failures = 0
         self._backoff = 0.0
@@ -71,10 +74,7 @@ class Watcher(Shared):
                 self._watched.append(watch)
             self._stopping = False
             if self._thread is None or not self._thread.is_alive():  # in a forked child it is not
-                self._thread = threading.Thread(
-                    target=self._run, name="livy-magic-watcher", daemon=True
-                )
-                self._thread.start()
+                self._start()
             self._changed.notify_all()
 
     def stop(self, timeout: float = 1.0) -> None:
@@ -111,11 +111,14 @@ class Watcher(Shared):
         with self._lock:
             due = self._rest() <= 0
             watches = [watch for watch in self._watched if due or watch.wanted]
+            watched = len(self._watched)
+        seen = self._views([watch.snapshot.info.id for watch in watches])
         problems = []
         for watch in watches:
             if self._stopping:
                 return
-            problems.append(watch.look(self._client))
+            view = seen.get(watch.snapshot.info.id)
+            problems.append(watch.look(self._client, view, watched))
         with self._lock:
             if due:
                 self._ticked = self._clock()
@@ -127,6 +130,13 @@ class Watcher(Shared):
             self._watched = [
                 watch for watch in self._watched if watch.wanted or not watch.snapshot.done
             ]
+
+    def _views(self, ids: Sequence[BatchId]) -> Mapping[BatchId, BatchInfo | LivyError]:
+        """Return what the server's list says of batches, or why it cannot be had."""
+        try:
+            return self._listing.views(ids)
+        except Exception as failure:  # noqa: BLE001 -- no look fails but in its snapshot
+            return dict.fromkeys(ids, explained(failure))
 
     def _back_off(self, problems: Sequence[LivyError | None]) -> None:
         asked = [one.retry_after for one in problems if isinstance(one, ServerError)]
@@ -144,10 +154,15 @@ class Watcher(Shared):
         watches = self._watched
         every = interval(
             min((now - watch.snapshot.first_seen for watch in watches), default=0.0),
-            any(watch.is_looked_at for watch in watches),
-            max((watch.flow for watch in watches), default=0.0),
+            awaited=any(watch.is_awaited for watch in watches),
+            looked_at=any(watch.is_looked_at for watch in watches),
+            turnover=min((watch.turnover for watch in watches), default=math.inf),
         )
         return min(every, LATE) if any(watch.is_ending for watch in watches) else every
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="livy-magic-watcher", daemon=True)
+        self._thread.start()
 
     def _run(self) -> None:
         while self._sleep():

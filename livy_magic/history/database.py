@@ -1,24 +1,27 @@
 """The history's SQLite file: where it is, its tables, and how it is opened and given up.
 
 What goes wrong here is a :class:`HistoryError` and nothing else; what was written is either there
-as a whole or not at all. One file serves every kernel and thread of a user.
+as a whole or not at all. One file serves every kernel and thread of a user. sqlite3 is imported with
+the first use: loading livy_magic does not pay for it, and works where a Python lacks it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import stat
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
 from ..errors import HistoryError
+
+if TYPE_CHECKING:
+    import sqlite3
 
 T = TypeVar("T")
 
@@ -104,6 +107,13 @@ class Database:
         Raises:
             HistoryError: The database cannot be used.
         """
+        try:
+            import fcntl  # noqa: F401 -- of no use here, but Windows has none
+            import sqlite3
+        except ImportError as missing:
+            raise HistoryError(
+                f"this Python has no {missing.name}, so there is no history"
+            ) from None
         with self._lock:
             try:
                 return work(self._connected())
@@ -128,6 +138,8 @@ class Database:
         with self._lock:
             connection, self._connection = self._connection, None
             if connection is not None:
+                import sqlite3
+
                 with contextlib.suppress(sqlite3.Error):  # a corrupt one cannot be tidied up
                     connection.close()
 
@@ -140,6 +152,8 @@ class Database:
 
     def _connected(self) -> sqlite3.Connection:
         """Return the connection, a new one if the file has been removed or replaced meanwhile."""
+        import sqlite3
+
         if self._connection is not None:
             with contextlib.suppress(FileNotFoundError):
                 if _identity(self.path) == self._file:
@@ -244,6 +258,8 @@ def pragma(connection: sqlite3.Connection, name: str) -> int:
 
 
 def _configure(connection: sqlite3.Connection, folder: Path) -> None:
+    import sqlite3
+
     if pragma(connection, "user_version") == 0:  # it counts before the first table only
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -285,7 +301,7 @@ def _belongs_to_one_host(folder: Path) -> bool:
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Let one process at a time decide what becomes of a corrupt file."""
-    import fcntl  # Windows has none, and must be able to import the rest
+    import fcntl
 
     with path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -6,12 +6,11 @@ import dataclasses
 import fnmatch
 import json
 import logging
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import HistoryError
 from ..logs import Line
@@ -32,11 +31,27 @@ from .records import (
     view_row,
 )
 
+if TYPE_CHECKING:
+    import sqlite3
+
 T = TypeVar("T")
 
 PAUSE = 60.0  # seconds in which nothing is tried after a failure
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger(__package__)
+
+
+def current() -> History:
+    """Return the one history of this process, at the place that ``LIVY_HISTORY`` names now.
+
+    Its trouble is a warning of the logger ``livy_magic.history``, once.
+    """
+    return _at(place())
+
+
+@cache
+def _at(path: Path) -> History:
+    return History(path)
 
 
 class History:
@@ -110,27 +125,29 @@ class History:
         """Record that nobody can say what became of the submission."""
         self._update(key, outcome="unknown", reason=storable(reason))
 
-    def seen(self, key: int | None, info: BatchInfo, at: float | None = None) -> None:
+    def seen(self, key: int | None, info: BatchInfo, at: float | None = None) -> bool:
         """Record what the server says of the batch; what is no news costs nothing.
 
-        What it no longer tells stays known, and an end stays the end.
+        What it no longer tells stays known, and an end stays the end. Returns whether that is safe.
 
         Args:
             key: The submission.
             info: The server's view.
             at: When it said so; now, if not given.
         """
-        self._progress(key, info.state, at, ended=is_final(info.state), **view_row(info))
+        return self._progress(key, info.state, at, ended=is_final(info.state), **view_row(info))
 
-    def ended(self, key: int | None, state: str, at: float | None = None) -> None:
+    def ended(self, key: int | None, state: str, at: float | None = None) -> bool:
         """Record that there is nothing more to see: it ended in this state, or was last seen in it.
+
+        Returns whether that is safe.
 
         Args:
             key: The submission.
             state: The last state.
             at: When that was seen; now, if not given.
         """
-        self._progress(key, state, at, ended=True)
+        return self._progress(key, state, at, ended=True)
 
     def append(self, key: int | None, lines: Sequence[Line]) -> int:
         """Save further lines of the batch's log; return how many of them are safe.
@@ -143,6 +160,10 @@ class History:
                 break
             saved += len(part)
         return saved
+
+    def saved_lines(self, key: int) -> list[Line] | None:
+        """Return the saved log; None, unlike :meth:`log`, when the history cannot be used."""
+        return self._attempt(partial(saved_logs.read, key=key), None)
 
     def find(self, server: str, batch_id: BatchId, name: str | None) -> Entry | None:
         """Return the submission that became this batch, if it was made from here.
@@ -159,6 +180,38 @@ class History:
             return None
 
         return self._attempt(newest, None)
+
+    def recall(self, server: str, batch: BatchId) -> Entry | None:
+        """Return the newest submission that became a batch of this id or name, if there is one."""
+        ids = {json.dumps(batch), json.dumps(str(batch))}
+        if str(batch).isdecimal():  # as the server reads it: 007 is 7
+            ids.add(str(int(batch)))
+        condition = f"""server = ? AND id IS NOT NULL
+            AND (name = ? OR id IN ({", ".join("?" * len(ids))})) ORDER BY key DESC LIMIT 1"""
+        values = [mask_url(server), storable(str(batch)), *ids]
+
+        def newest(connection: sqlite3.Connection) -> Entry | None:
+            return next(iter(select(connection, condition, values)), None)
+
+        return self._attempt(newest, None)
+
+    def take_over(self, key: int) -> bool | None:
+        """Make a submission ours whose process is provably dead.
+
+        Returns:
+            Whether it is ours now, or was before; None when the history cannot be used.
+        """
+
+        def take(connection: sqlite3.Connection) -> bool | None:
+            with transaction(connection):
+                mine = Owner.this_process()
+                for entry in select(connection, "key = ?", [key]):
+                    if entry.submitter != mine and not entry.submitter.is_dead():
+                        return False
+                update(connection, key, **owner_row(mine))
+            return True
+
+        return self._attempt(take, None)
 
     def take_orphans(self, server: str) -> list[Entry]:
         """Return pending submissions to a server whose process is provably dead, and make them ours.
@@ -276,11 +329,11 @@ class History:
 
     def _progress(
         self, key: int | None, state: str, at: float | None, *, ended: bool, **view: object
-    ) -> None:
+    ) -> bool:
         """Record the batch's state, unless its end is known, and what else is known of it."""
         at, state = time.time() if at is None else at, str(storable(state))
 
-        def progress(connection: sqlite3.Connection) -> None:
+        def progress(connection: sqlite3.Connection) -> bool:
             with transaction(connection):
                 for known in connection.execute("SELECT * FROM entry WHERE key = ?", (key,)):
                     changes = dict(view)
@@ -295,8 +348,9 @@ class History:
                     news = {name: new for name, new in changes.items() if new != known[name]}
                     if news:
                         update(connection, key, **news)
+            return True
 
-        self._attempt(progress, None)
+        return self._attempt(progress, False)
 
     def _attempt(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
         """Return what ``work`` does; if the history cannot be used, ``otherwise``."""

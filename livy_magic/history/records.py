@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..models import BatchId, BatchInfo, BatchRequest
 from ..redact import mask_url
 from .owner import Owner
+
+if TYPE_CHECKING:
+    import sqlite3
 
 Outcome: TypeAlias = Literal["pending", "submitted", "rejected", "unknown"]
 

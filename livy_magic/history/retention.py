@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
+from typing import TYPE_CHECKING
 
 from ..logs import Line
 from .database import pragma, transaction
 from .saved_logs import pack
+
+if TYPE_CHECKING:
+    import sqlite3
 
 DAY = 86400.0  # seconds
 SLICE = 1000  # pages that are given back in one transaction, so that nobody waits long

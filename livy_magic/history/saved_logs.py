@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
-import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from ..logs import Line
 from .database import transaction
+
+if TYPE_CHECKING:
+    import sqlite3
 
 CHUNK = 64 * 1024  # characters of text that are compressed together; a longer line stays whole
 
@@ -42,6 +45,8 @@ def unpack(chunk: bytes) -> list[Line]:
     Raises:
         sqlite3.DatabaseError: It is damaged, and so is the database then.
     """
+    import sqlite3
+
     try:
         text = zlib.decompress(chunk).decode("utf-8", "surrogatepass")
     except zlib.error as problem:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from ..batch import Batch
 from .card import Card
 from .magics import LivyMagics
+from .trouble import Trouble
+
+_history_log = logging.getLogger("livy_magic.history")
+_trouble = Trouble()
 
 
 def load(shell: Any) -> None:
@@ -14,6 +19,8 @@ def load(shell: Any) -> None:
     shell.register_magics(LivyMagics)
     magics = shell.magics_manager.registry[LivyMagics.__name__]
     shell.Completer.custom_matchers.append(magics.matcher)
+    _history_log.addHandler(_trouble)
+    shell.events.register("post_run_cell", _trouble.show)
     if hasattr(shell, "kernel"):  # a terminal cannot renew what it has printed
         shell.display_formatter.ipython_display_formatter.for_type(Batch, Card)
 
@@ -25,6 +32,8 @@ def unload(shell: Any) -> None:
         return
     magics.close()
     shell.Completer.custom_matchers.remove(magics.matcher)
+    _history_log.removeHandler(_trouble)
+    shell.events.unregister("post_run_cell", _trouble.show)
     for kind in shell.magics_manager.magics.values():
         for name in [
             name for name, magic in kind.items() if getattr(magic, "__self__", None) is magics

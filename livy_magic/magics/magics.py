@@ -6,14 +6,14 @@ import contextlib
 import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from traitlets import Dict, Unicode, Union
 
 from .. import display as render
-from .. import fields, local
+from .. import fields, local, recorder
 from ..batch import Batch
 from ..config import describe, profiles
 from ..errors import BatchFailed, BatchGone, ConfigError, WaitInterrupted, WaitTimeout
@@ -26,6 +26,7 @@ from .options import (
     BATCHES,
     CELL,
     FILE,
+    HISTORY,
     LOCAL,
     LOG,
     SUBMIT,
@@ -39,7 +40,13 @@ from .progress import WaitProgress
 from .spark_submit import check_no_shell, is_program
 from .words import expand, split
 
+if TYPE_CHECKING:
+    from ..history import Entry, History
+
 MOST_LINES = 500  # of a program's output that the end of a wait shows
+
+SHOWN = 100  # submissions that %livy_history shows unless told otherwise
+DAY = 86400.0  # seconds
 
 VERBS = ("start", "stop", "status", "logs", "clean")  # of %livy_local
 
@@ -52,6 +59,16 @@ class BatchList(list[Batch]):
 
     def _repr_html_(self) -> str:
         return render.table_html(batch.info for batch in self)
+
+
+class EntryList(list["Entry"]):
+    """Submissions that show as a table."""
+
+    def __repr__(self) -> str:
+        return render.history_text(self)
+
+    def _repr_html_(self) -> str:
+        return render.history_html(self)
 
 
 def documented(options: Sequence[Option]) -> Callable[[Any], Any]:
@@ -192,6 +209,35 @@ class LivyMagics(Magics):
 
     @no_var_expand
     @line_magic
+    @documented(HISTORY)
+    def livy_history(self, line: str) -> EntryList | None:
+        """List what was submitted from here, the newest first, also what servers have forgotten.
+
+        %livy_history [--state STATE] [--name GLOB] [--owner USER] [--limit N]
+        %livy_history --forget BATCH
+        %livy_history --forget [--older DAYS] [--name GLOB] [--all]
+
+        The log of each stays readable: %livy_log NAME.
+        """
+        parsed = self._parse(line, HISTORY, most=1 if "--forget" in line else 0)
+        recorder.flush()
+        if parsed.has("forget"):
+            self._forget(parsed)
+            return None
+        if parsed.has("older") or parsed.has("all"):
+            raise UsageError("--older and --all go with --forget")
+        limit = parsed.get("limit")
+        return EntryList(
+            _history().entries(
+                state=parsed.get("state"),
+                name=parsed.get("name"),
+                owner=parsed.get("owner"),
+                limit=SHOWN if limit is None else limit,
+            )
+        )
+
+    @no_var_expand
+    @line_magic
     @documented(LOG)
     def livy_log(self, line: str) -> None:
         """Print the log of a batch; of the last one submitted, when none is named.
@@ -274,6 +320,7 @@ class LivyMagics(Magics):
             "livy_submit": (SUBMIT, list),
             "livy_batch": (CELL, list),
             "livy_batches": (BATCHES, list),
+            "livy_history": (HISTORY, self._known_batches),
             "livy_log": (LOG, self._known_batches),
             "livy_wait": (WAIT, self._known_batches),
             "livy_kill": ((), self._known_batches),
@@ -369,6 +416,38 @@ class LivyMagics(Magics):
             self._wait([batch], quiet=quiet)
         return None if quiet else batch
 
+    def _forget(self, parsed: Parsed) -> None:
+        name, older, everything = parsed.get("name"), parsed.get("older"), parsed.has("all")
+        if parsed.has("state") or parsed.has("owner") or parsed.has("limit"):
+            raise UsageError("--forget goes with BATCH, --older, --name or --all")
+        if [bool(parsed.rest), name is not None or older is not None, everything].count(True) != 1:
+            raise UsageError("forget what? A BATCH, those of --older DAYS or --name GLOB, or --all")
+        before = None if older is None else time.time() - older * DAY
+        known = _history()
+        size = known.size()
+        key = self._entry(parsed.rest[0]) if parsed.rest else None
+        count = known.forget(key=key, name=name, before=before)
+        freed = max(0, size - known.size())
+        print(f"forgot {count} submission{'' if count == 1 else 's'}, freed {freed / 1e6:.1f} MB")
+
+    def _entry(self, word: str) -> int:
+        """Return the key of the newest submission that a word of the line means."""
+        named = self._names().get(word)
+        if isinstance(named, Batch):
+            if named.key is None:
+                raise UsageError(f"{word} is not in the history")
+            return named.key
+        found = [
+            entry
+            for entry in _history().entries()
+            if word in {entry.name, str(entry.info.id) if entry.info else None}
+        ]
+        servers = {entry.server for entry in found}
+        if not found or len(servers) > 1:
+            where = f": it is on {', '.join(sorted(servers))}" if found else ""
+            raise UsageError(f"the history has no {'one ' if found else ''}batch {word!r}{where}")
+        return found[0].key
+
     def _batch(self, word: str | None = None) -> Batch:
         """Return the batch that a word of the line means: a variable, an id or a name."""
         if word is None:
@@ -429,6 +508,12 @@ def _interruptible_start() -> Iterator[None]:
             "stopped waiting for the private Livy, which may go on starting\n"
             "Run the magic again to find it, or end it with %livy_local stop."
         ) from None
+
+
+def _history() -> History:
+    from ..history import current  # not before it is needed
+
+    return current()
 
 
 def _profiles() -> list[str]:

@@ -201,6 +201,16 @@ BATCHES = (
     Option("--limit", "at most so many", metavar="N", kind=Count()),
 )
 
+HISTORY = (
+    Option("--state", "only those last seen in this state", metavar="STATE"),
+    Option("--name", "only those whose name matches", metavar="GLOB"),
+    Option("--owner", "only those of this owner", metavar="USER"),
+    Option("--limit", "at most so many; the last 100 if not given", metavar="N", kind=Count()),
+    Option("--forget", "remove BATCH with its log, or those that --older or --name chooses"),
+    Option("--older", "with --forget: those submitted so long ago", metavar="DAYS", kind=Count()),
+    Option("--all", "with --forget: everything"),
+)
+
 LOG = (
     Option("--follow", "go on while it grows, until the batch ends", short="-f"),
     Option("--tail", "only the last lines", metavar="N", kind=Count()),

@@ -1,4 +1,4 @@
-"""Measure, and print a table: ``python tests/bench [loading] [submitting] [private_livy]``."""
+"""Measure, and print a table: ``python tests/bench [loading] [submitting] [watching] [private_livy]``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ import sys
 import loading
 import private_livy
 import submitting
+import watching
 from report import HEAD
 
-PARTS = {"loading": loading, "submitting": submitting, "private_livy": private_livy}
+PARTS = {
+    "loading": loading,
+    "submitting": submitting,
+    "watching": watching,
+    "private_livy": private_livy,
+}
 
 
 def main(names: list[str]) -> None:

@@ -85,3 +85,39 @@ def shown(value: float, unit: str) -> str:
     if unit == "×":
         return f"{value:.2f}×"
     return f"{value * 1000:.1f} ms" if unit == "ms" else f"{value:.2f} s"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One thing counted or measured that is compared with a goal only.
+
+    Attributes:
+        what: What was measured.
+        values: What each run gave; the median is shown and compared.
+        goal: What it should be at most; None where there is none.
+        unit: How it is shown.
+        reference: What there is to know beside it.
+    """
+
+    what: str
+    values: Sequence[float]
+    goal: float | None
+    unit: str
+    reference: str = ""
+
+    @property
+    def row(self) -> str:
+        """The reading as a row of the same table."""
+        median = statistics.median(self.values)
+        goal = ""
+        if self.goal is not None:
+            met = "" if median <= self.goal else " (missed)"
+            goal = f"≤ {amount(self.goal, self.unit)}{met}"
+        shown_value = amount(median, self.unit)
+        cells = [self.what, shown_value, self.reference, shown_value, goal, str(len(self.values))]
+        return f"| {' | '.join(cells)} |"
+
+
+def amount(value: float, unit: str) -> str:
+    """Return a number of something with its unit."""
+    return f"{value:,.3g} {unit}" if value < 1000 else f"{value:,.0f} {unit}"

@@ -14,7 +14,6 @@ from livy_magic import (
     BatchFailed,
     InvalidRequest,
     LivyError,
-    NotFound,
     WaitInterrupted,
     load_ipython_extension,
     unload_ipython_extension,
@@ -122,8 +121,10 @@ def test_log_wait_list_and_kill_speak_of_the_last_batch_or_a_named_one(cell, lin
     assert repr(table).splitlines()[1].split()[1:3] == ["success", "second"]
     line("livy_kill", "first")
     assert "killed batch" in capsys.readouterr().out
-    with pytest.raises(NotFound):
-        line("livy_log", str(shell.user_ns["first"].id))
+    line("livy_log", f"{shell.user_ns['first'].id} --output")  # Livy has forgotten it
+    assert capsys.readouterr().out.endswith("up\n")
+    table = line("livy_history", "--name first")
+    assert [entry.state for entry in table] == ["killed"]
 
 
 def test_following_prints_the_log_until_the_end(cell, capsys):

@@ -142,7 +142,7 @@ def test_an_unknown_form_is_refused_with_the_nearest_known_one(livy):
 
 def test_a_batch_exports_what_was_submitted_and_staged(livy):
     with responses.RequestsMock() as wire:
-        wire.post(f"{URL}/batches", json={"id": 7, "name": "x", "state": "success"}, status=201)
+        wire.post(f"{URL}/batches", json={"id": 7, "state": "success"}, status=201)
         batch = livy.submit(BatchRequest(file=Code("print(1)")))
     assert json.loads(batch.export("json")) == batch.request.to_json()
     for form in ("curl", "spark-submit"):

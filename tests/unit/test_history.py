@@ -604,6 +604,7 @@ def test_a_folder_that_cannot_be_written_to_is_said(
     try:
         folder.chmod(0o555)
         kernel = """
+            import sqlite3  # which may be nobody else's to read
             if os.geteuid() == 0:
                 os.seteuid(65534)
             history = History(Path(sys.argv[2]) / "history.sqlite", told.append)

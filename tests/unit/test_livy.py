@@ -8,7 +8,6 @@ import responses
 
 from livy_magic import (
     BatchFailed,
-    BatchGone,
     BatchRequest,
     InvalidRequest,
     Livy,
@@ -16,7 +15,7 @@ from livy_magic import (
     NotSubmitted,
     SubmitUnknown,
     Unauthorized,
-    livy,
+    submission,
 )
 
 URL = "http://livy.test"
@@ -32,7 +31,8 @@ def wire():
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr(livy, "_LOOKS", (0.0, 0.0))
+    for name in ("FIRST_PAUSE", "LONGEST_PAUSE", "PATIENCE", "BIRTH"):
+        monkeypatch.setattr(submission, name, 0.001)
     server = Livy(URL, user="alice")
     yield server
     server.close()
@@ -67,8 +67,9 @@ def free_name(wire):
         {"status": 504},
         {"status": 200, "body": "<html><title>Sign in</title></html>"},
         {"status": 201, "body": '{"id": 7, "sta'},
+        {"status": 302, "headers": {"Location": "http://sso.test/"}},
     ],
-    ids=["reset", "time-out", "502", "503", "504", "html", "cut off"],
+    ids=["reset", "time-out", "502", "503", "504", "html", "cut off", "redirect"],
 )
 def test_a_batch_whose_answer_was_lost_is_found_by_name_and_not_posted_again(server, wire, lost):
     wire.post(f"{URL}/batches", **lost)
@@ -99,6 +100,7 @@ def test_an_interrupt_while_submitting_says_that_a_batch_may_have_started(server
 @pytest.mark.usefixtures("free_name")
 def test_an_interrupt_while_a_lost_answer_is_settled_says_so_as_well(server, wire):
     def interrupted(request):
+        wire.replace("GET", f"{URL}/batches/nightly", **NO_BATCH)
         raise KeyboardInterrupt
 
     wire.post(f"{URL}/batches", status=503)
@@ -112,10 +114,9 @@ def test_an_interrupt_while_a_lost_answer_is_settled_says_so_as_well(server, wir
     "refusal",
     [
         {"status": 401, "body": "<html><title>Error 401</title></html>"},
-        {"status": 302, "headers": {"Location": "http://sso.test/"}},
         {"status": 400, "json": {"msg": "Rejected, Reason: Duplicate session name: Some(nightly)"}},
     ],
-    ids=["401", "redirect", "duplicate"],
+    ids=["401", "duplicate"],
 )
 def test_a_refused_submission_is_not_submitted_and_touches_nobodys_batch(server, wire, refusal):
     wire.post(f"{URL}/batches", **refusal)
@@ -131,6 +132,7 @@ def test_a_refused_submission_is_not_submitted_and_touches_nobodys_batch(server,
 def test_what_a_rejected_post_left_in_the_list_is_removed(server, wire):
     wire.post(f"{URL}/batches", status=500, json="java.lang.ClassCastException: x")
     wire.get(f"{URL}/batches/nightly", json=view(state="starting", log=[]))
+    wire.get(f"{URL}/batches/7/log", json={"id": 7, "from": 0, "total": 0, "log": []})
     wire.delete(f"{URL}/batches/7", json={"msg": "deleted"})
     with pytest.raises(NotSubmitted, match="ClassCastException"):
         server.submit(REQUEST)
@@ -148,7 +150,7 @@ def test_a_held_name_is_refused_with_who_holds_it_and_what_else_there_is(server,
 
 def test_rename_adds_a_suffix_to_a_held_name(server, wire):
     wire.get(f"{URL}/batches/nightly", json=view())
-    wire.post(f"{URL}/batches", json=view(id=8, name="other"), status=201)
+    wire.post(f"{URL}/batches", json=view(id=8, name=None), status=201)
     server.submit(REQUEST, if_exists="rename")
     [body] = posts(wire)
     assert body["name"].startswith("nightly-")
@@ -178,21 +180,24 @@ def test_attach_returns_the_running_batch_of_the_same_request(server, wire):
     assert len(posts(wire)) == 1
 
 
+@pytest.mark.usefixtures("free_name")
 def test_a_batch_that_had_ended_when_it_was_answered_is_not_waited_for(server, wire):
     wire.post(f"{URL}/batches", json=view(state="success"), status=201)
-    assert server.submit(BatchRequest(file="hdfs:///a.py"), wait=True).succeeded
+    assert server.submit(REQUEST, wait=True).succeeded
     wire.post(f"{URL}/batches", json=view(id=8, state="dead"), status=201)
-    wire.get(f"{URL}/batches/nightly/state", json={"id": 8, "state": "dead"})
+    wire.get(f"{URL}/batches/nightly", **NO_BATCH)
+    wire.get(f"{URL}/batches/nightly", json=view(id=8, state="dead"))
     wire.get(f"{URL}/batches/nightly/log", json={"log": ["stdout: ", "cause", "\nstderr: "]})
     with pytest.raises(BatchFailed, match=r"dead\n  cause"):
-        server.submit(BatchRequest(file="hdfs:///a.py"), wait=True)
+        server.submit(REQUEST, wait=True)
 
 
+@pytest.mark.usefixtures("free_name")
 def test_a_failed_batch_has_failed_even_if_its_log_may_not_be_read(server, wire):
     wire.post(f"{URL}/batches", json=view(state="dead"), status=201)
-    wire.get(f"{URL}/batches/nightly/state", json={"id": 7, "state": "dead"})
     wire.get(f"{URL}/batches/nightly/log", status=403, json={})
-    batch = server.submit(BatchRequest(file="hdfs:///a.py"))
+    batch = server.submit(REQUEST)
+    wire.get(f"{URL}/batches/nightly", json=view(state="dead"))
     with pytest.raises(BatchFailed, match="ended as dead"):
         batch.wait()
     with pytest.raises(Unauthorized):
@@ -200,7 +205,7 @@ def test_a_failed_batch_has_failed_even_if_its_log_may_not_be_read(server, wire)
 
 
 def test_a_batch_without_a_name_gets_one_that_nobody_else_has(server, wire):
-    wire.post(f"{URL}/batches", json=view(), status=201)
+    wire.post(f"{URL}/batches", json=view(name=None), status=201)
     for _ in range(2):
         server.submit(BatchRequest(file="hdfs:///jobs/etl.py"))
     first, second = (body["name"] for body in posts(wire))
@@ -234,16 +239,6 @@ def test_an_unknown_batch_is_not_found(server, wire):
     wire.get(f"{URL}/batches/nightly", **NO_BATCH)
     with pytest.raises(NotFound):
         server.batch("nightly")
-
-
-def test_another_batch_under_the_same_id_is_never_killed(server, wire):
-    """As after a restart of Livy without recovery, when ids begin anew."""
-    wire.get(f"{URL}/batches/nightly", json=view(state="success"))
-    batch = server.batch("nightly")
-    wire.get(f"{URL}/batches/7", json=view(name="somebody else's", state="running"))
-    with pytest.raises(BatchGone, match="nothing was killed"):
-        batch.kill()
-    assert deletes(wire) == []
 
 
 def test_a_list_is_filtered_here_since_the_server_does_not(server, wire):

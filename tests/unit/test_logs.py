@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+import tracemalloc
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +10,7 @@ from unittest import mock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livy_magic.logs import SPARK_MARK, Line, LogTail, split_sections
+from livy_magic.logs import KINDS, SPARK_MARK, Glimpses, Line, Lines, LogTail, split_sections
 from livy_magic.models import LogPage
 
 
@@ -161,12 +163,30 @@ def test_of_a_long_window_only_the_end_is_asked_for() -> None:
     server, tail = Server(ring=10_000), LogTail()
     server.stdout += [str(n) for n in range(1000)]
     read(tail, server)
-    assert tail.next_query() == (901, -1)
+    assert tail.next_query() == (991, -1)
     server.stdout += ["news"]
     answer = server.log(*tail.next_query())
-    assert len(answer.entries) == 102
+    assert len(answer.entries) == 12
     assert tail.feed(answer) == [Line("news", "program")]
-    assert tail.next_query() == (902, -1)
+    assert tail.next_query() == (992, -1)
+
+
+def test_of_a_long_window_that_slides_as_much_is_asked_for_as_moves_between_two_looks() -> None:
+    server, tail, count = Server(ring=10_000), LogTail(), 10_000
+    server.stdout += [str(n) for n in range(count)]
+    read(tail, server)
+    fetched, seen = 0, 0
+    for _ in range(20):
+        server.stdout += [str(count + n) for n in range(300)]
+        count += 300
+        answer = server.log(*tail.next_query())
+        lines = tail.feed(answer)
+        if lines is None:
+            answer = server.log()
+            lines = tail.feed(answer) or []
+        assert texts(lines) == [str(n) for n in range(count - 300, count)]
+        fetched, seen = fetched + len(answer.entries), seen + len(lines)
+    assert fetched < 10_000 + 2.1 * seen
 
 
 def test_an_end_that_does_not_fit_makes_it_ask_for_the_whole_window() -> None:
@@ -270,6 +290,101 @@ def test_lines_that_repeat_are_all_there_while_the_window_is_not_full(
         server.stdout += burst
         with sizes(keeps=1000, whole=whole, anchor=anchor):
             assert [line.text for line in read(tail, server)] == burst
+
+
+# -- what a view tells of the log ------------------------------------------------------------------
+
+
+def view(*lines: str, behind: tuple[str, ...] = ()) -> tuple[str, ...]:
+    return ("stdout: ", *lines, "\nstderr: ", *behind)[-10:]
+
+
+def test_a_view_tells_how_many_lines_came() -> None:
+    glimpses = Glimpses()
+    assert glimpses.news(view("a")) == math.inf  # nobody knows what was before
+    assert glimpses.news(view("a")) == 0
+    assert glimpses.news(view("a", "b", "c")) == 2
+    numbers = [str(n) for n in range(20)]
+    assert glimpses.news(view(*numbers)) == math.inf
+    assert glimpses.news(view(*numbers, "20", "21", "22")) == 3
+    assert glimpses.news(view(*numbers, "20", "21", "22")) == 0
+
+
+def test_a_view_without_a_place_in_the_log_tells_nothing() -> None:
+    glimpses = Glimpses()
+    diagnostics = ("\nYARN Diagnostics: ", *"abcdefghi")
+    for _ in range(2):
+        assert glimpses.news(()) == math.inf  # no permission, or another kind of server
+        assert glimpses.news(view("a", behind=diagnostics)) == math.inf
+
+
+def test_what_changes_behind_the_log_is_to_be_read() -> None:
+    glimpses = Glimpses()
+    glimpses.news(view("a", behind=("\nYARN Diagnostics: ", "waiting")))
+    assert glimpses.news(view("a", behind=("\nYARN Diagnostics: ", "running"))) == 1
+    assert glimpses.news(view("a", behind=("\nYARN Diagnostics: ", "running"))) == 0
+
+
+def test_a_view_that_repeats_itself_may_hide_news() -> None:
+    glimpses = Glimpses()
+    glimpses.news(view(*["tick"] * 20))
+    assert glimpses.news(view(*["tick"] * 21)) == 1
+    glimpses.news(view(*["tick", "tock"] * 20))
+    assert glimpses.news(view(*["tick", "tock"] * 21)) == 1
+
+
+@given(bursts=st.lists(st.integers(0, 12)))
+def test_a_view_never_tells_too_much_and_never_hides_that_something_came(bursts: list[int]) -> None:
+    glimpses, count = Glimpses(), 1
+    glimpses.news(view("0"))
+    for burst in bursts:
+        count += burst
+        news = glimpses.news(view(*[str(n) for n in range(count)]))
+        assert news == burst if news < math.inf else burst > 7
+
+
+# -- keeping many ---------------------------------------------------------------------------------
+
+some_lines = st.lists(st.builds(Line, st.text(), st.sampled_from(KINDS)), max_size=20)
+
+
+@given(
+    pieces=st.lists(some_lines, max_size=5), start=st.integers(0, 200), packed=st.integers(1, 30)
+)
+def test_lines_come_back_as_they_were(pieces: list[list[Line]], start: int, packed: int) -> None:
+    with mock.patch("livy_magic.logs.PACKED", packed):
+        lines = Lines()
+        for piece in pieces:
+            lines.extend(piece)
+        everything = [line for piece in pieces for line in piece]
+        assert len(lines) == len(everything)
+        assert lines.since(start) == everything[start:]
+
+
+def test_what_terminals_and_encodings_trip_over_is_only_text() -> None:
+    odd = ["\x00\x1b[31m", "\U0001f600", "\ud83d", "a\nb", "", "x" * 1_000_000, "\u2028"]
+    lines = Lines()
+    for _ in range(300):
+        lines.extend(Line(text, "program") for text in odd[:5] + odd[6:])
+    lines.extend([Line(odd[5], "program")])
+    assert [line.text for line in lines.since(1796)] == [*odd[2:5], odd[6], odd[5]][-5:]
+    assert {line.text for line in lines.since(0)} == set(odd)
+
+
+def test_many_lines_take_little_more_memory_than_their_text() -> None:
+    text = "26/11/22 19:41:07 INFO TaskSetManager: Finished task {:7d} in stage 0.0 (TID 1) in 7 ms"
+    size = 40_000 * (len(text.format(0)) + 1)
+    tail, lines = LogTail(), Lines()
+    tracemalloc.start()
+    for start in range(0, 40_000, 4000):
+        window = ["stdout: ", *(text.format(n) for n in range(start, start + 4000)), "\nstderr: "]
+        page = LogPage(0, len(window), tuple(window))
+        lines.extend(tail.feed(page) or [])
+        del window, page
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(lines) >= 40_000
+    assert used < 1.3 * size
 
 
 # -- who wrote it ---------------------------------------------------------------------------------

@@ -66,8 +66,9 @@ def test_the_options_that_the_table_of_magics_names_exist():
 def test_the_table_of_environment_variables_is_complete():
     named = re.findall(r"^\| `(LIVY_\w+)`", generated("environment"), re.MULTILINE)
     assert set(config.VARIABLES) <= set(named)
-    # the private Livy's own
-    assert set(named) - set(config.VARIABLES) == {"LIVY_LOCAL_DIR", "LIVY_LOCAL_IDLE"}
+    # the history's and the private Livy's own
+    others = {"LIVY_HISTORY", "LIVY_LOCAL_DIR", "LIVY_LOCAL_IDLE"}
+    assert set(named) - set(config.VARIABLES) == others
 
 
 def test_the_example_of_a_profile_is_one(tmp_path):
@@ -86,7 +87,14 @@ def test_the_private_livys_time_out_is_the_one_in_the_text():
 
 
 @pytest.mark.parametrize(
-    "message", ["is held by batch", "is to be seen", "no staging place is configured", "lines"]
+    "message",
+    [
+        "is held by batch",
+        "is to be seen",
+        "no staging place is configured",
+        "lines",
+        "Livy has forgotten it; from the history",
+    ],
 )
 def test_the_messages_of_the_trouble_shooting_table_are_ours(message):
     sources = "".join(path.read_text() for path in (ROOT / "livy_magic").rglob("*.py"))

@@ -1,0 +1,180 @@
+"""A Livy without Spark, in a process of its own: its batches write logs like Spark's, and it counts.
+
+Every byte of requests and answers is counted, headers included. What the clock shows is said by
+whoever measures, so that an hour of watching takes no hour.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socketserver
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+
+LINES = (
+    "26/11/22 19:{m:02d}:{s:02d} INFO DAGScheduler: Submitting ResultStage {n} (MapPartitionsRDD[{k}] at sum at etl.py:{b})",
+    "26/11/22 19:{m:02d}:{s:02d} INFO TaskSetManager: Starting task {n}.0 in stage {k}.0 (TID {n}) (worker-{b}, executor driver, partition {n}, PROCESS_LOCAL, 7{k} bytes)",
+    "26/11/22 19:{m:02d}:{s:02d} INFO TaskSetManager: Finished task {n}.0 in stage {k}.0 (TID {n}) in {k} ms on worker-{b} (executor driver) ({n}/{k})",
+    "26/11/22 19:{m:02d}:{s:02d} INFO MemoryStore: Block broadcast_{n} stored as values in memory (estimated size {k} KiB, free 43{b} MiB)",
+    "26/11/22 19:{m:02d}:{s:02d} INFO BlockManagerInfo: Removed broadcast_{n}_piece0 on worker-{b}:4{k} in memory (size: {k} KiB, free: 434.{b} MiB)",
+)
+# As Livy's Jetty sends them.
+HEAD = (
+    "HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 19:41:07 GMT\r\n"
+    "Content-Type: application/json;charset=utf-8\r\n{encoding}Content-Length: {length}\r\n"
+    "Server: Jetty(9.3.24.v20180605)\r\n\r\n"
+)
+
+
+class Livy:
+    """What the stub knows: set by ``/stub/set``, read and put back to zero by ``/stub/count``."""
+
+    def __init__(self) -> None:
+        self.batches = 1
+        self.keeps = 200
+        self.written: list[int] = [0]  # lines of each batch
+        self.ended: set[int] = set()
+        self.reset()
+
+    def reset(self) -> None:
+        self.counts = {"requests": 0, "up": 0, "down": 0, "log": 0, "connections": 0}
+
+    def answer(self, path: str, query: dict[str, int]) -> Any:
+        parts = path.strip("/").split("/")
+        if len(parts) == 1:
+            start = query.get("from", 0)
+            chosen = range(self.batches)[start : start + query.get("size", 100)]
+            views = [self.view(number) for number in chosen]
+            return {"from": start, "total": self.batches, "sessions": views}
+        number = int(parts[1].removeprefix("etl-"))
+        if parts[2:] == ["state"]:
+            return {"id": number, "state": self.state(number)}
+        if parts[2:] == ["log"]:
+            entries = self.entries(number, self.keeps)
+            start, size = query.get("from", 0), query.get("size", 100)
+            part = entries[start:] if size < 0 else entries[start : start + size]
+            answer = {"id": number, "from": start, "total": len(entries), "log": part}
+            self.counts["log"] += sum(len(line) + 1 for line in part)
+            return answer
+        return self.view(number)
+
+    def view(self, number: int) -> dict[str, Any]:
+        return {
+            "id": number,
+            "name": f"etl-{number}",
+            "owner": None,
+            "proxyUser": None,
+            "state": self.state(number),
+            "appId": None,
+            "appInfo": {"driverLogUrl": None, "sparkUiUrl": None},
+            "log": self.entries(number, 10)[-10:],
+        }
+
+    def state(self, number: int) -> str:
+        return "success" if number in self.ended else "running"
+
+    def entries(self, number: int, most: int) -> list[str]:
+        end = self.written[number]
+        return [
+            "stdout: ",
+            *(line(number, n) for n in range(max(0, end - most), end)),
+            "\nstderr: ",
+        ]
+
+
+def line(batch: int, number: int) -> str:
+    """Return a line of a batch's log."""
+    seconds, k = divmod(number * 37 + batch, 60)[1], (number * 7919 + batch) % 997
+    return LINES[(number + batch) % len(LINES)].format(
+        m=number % 3600 // 60, s=seconds, n=number, k=k, b=batch
+    )
+
+
+class Handler(socketserver.StreamRequestHandler):
+    disable_nagle_algorithm = True
+    livy = Livy()
+
+    def handle(self) -> None:
+        self.livy.counts["connections"] += 1
+        while head := self._head():
+            target = urlsplit(head[0].split()[1].decode())
+            query = {key: int(values[0]) for key, values in parse_qs(target.query).items()}
+            if target.path.startswith("/stub/"):
+                self._send(self._control(target.path, head), head=[])
+                continue
+            sent = self._send(self.livy.answer(target.path, query), head)
+            self.livy.counts["requests"] += 1
+            self.livy.counts["up"] += sum(map(len, head))
+            self.livy.counts["down"] += sent
+
+    def _head(self) -> list[bytes]:
+        lines = []
+        while (text := self.rfile.readline()) not in (b"\r\n", b""):
+            lines.append(text)
+        return [*lines, b"\r\n"] if lines else []
+
+    def _control(self, path: str, head: list[bytes]) -> Any:
+        length = next(
+            (int(one.split()[1]) for one in head if one.lower().startswith(b"content-l")), 0
+        )
+        told = json.loads(self.rfile.read(length) or b"{}")
+        if path == "/stub/count":
+            counts, _ = self.livy.counts, self.livy.reset()
+            return counts
+        self.livy.batches = told.get("batches", self.livy.batches)
+        self.livy.keeps = told.get("keeps", self.livy.keeps)
+        self.livy.ended = set(told.get("ended", ()))
+        written = told.get("written", 0)
+        self.livy.written = written if isinstance(written, list) else [written] * self.livy.batches
+        return {}
+
+    def _send(self, value: Any, head: list[bytes]) -> int:
+        body, encoding = json.dumps(value).encode(), ""
+        if any(one.lower().startswith(b"accept-encoding") and b"gzip" in one for one in head):
+            body, encoding = gzip.compress(body, 6), "Content-Encoding: gzip\r\n"
+        answer = HEAD.format(encoding=encoding, length=len(body)).encode() + body
+        self.wfile.write(answer)
+        return len(answer)
+
+
+class Stub:
+    """The stub from outside."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._session = requests.Session()
+
+    def set(self, **what: Any) -> None:
+        """Say how many ``batches`` there are, how many lines each has ``written``, which have ``ended``."""
+        self._session.post(f"{self.url}/stub/set", json=what, timeout=60).raise_for_status()
+
+    def count(self) -> dict[str, int]:
+        """Return what was counted since the last time."""
+        counts: dict[str, int] = self._session.get(f"{self.url}/stub/count", timeout=60).json()
+        return counts
+
+
+@contextmanager
+def running() -> Iterator[Stub]:
+    """Start the process, for the block."""
+    process = subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield Stub(process.stdout.readline().strip())
+    finally:
+        process.terminate()
+        process.wait()
+
+
+if __name__ == "__main__":
+    socketserver.ThreadingTCPServer.daemon_threads = True
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
+    server.serve_forever()

@@ -1,0 +1,241 @@
+"""What watching costs: the server, the network, the kernel; and how soon and how fully one sees."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from report import Figure, Reading, in_turns, ratio
+from stub import Stub, line, running
+
+from livy_magic.client import LivyClient
+from livy_magic.models import BatchInfo
+from livy_magic.watch import Watch
+from livy_magic.watcher import Watcher
+
+SIZES = (1, 10, 50, 1000)
+TICKS = 30
+
+
+def figures() -> Iterator[Reading | Figure]:
+    """Measure all of it against the stub."""
+    with running() as stub:
+        for size in SIZES:
+            yield from _ticks(stub, size, 0)
+        yield from _ticks(stub, 50, 1)
+        for age in (5, 30, 120, 600):
+            yield _end(stub, age)
+        yield _burst(stub)
+        yield _flow(stub)
+        yield _long_log(stub)
+        yield _busy_kernel(stub)
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1e9
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Stepped(Watcher):
+    """A watcher without a thread: it ticks when it is told to, at every tick if it is to."""
+
+    every_time = False
+
+    def _start(self) -> None:
+        pass
+
+    def _rest(self) -> float:
+        return 0.0 if self.every_time else super()._rest()
+
+
+def _info(number: int) -> BatchInfo:
+    return BatchInfo(id=number, name=f"etl-{number}", state="running")
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a tick costs, in the mean: what the stub counted, and seconds of processor time."""
+
+    counts: dict[str, float]
+    cpu: float
+
+
+def watched(stub: Stub, size: int, pace: int) -> Watched:
+    """Tick once a second over running batches that write ``pace`` lines a second."""
+    clock = Clock()
+    watcher = Stepped(LivyClient(stub.url), clock=clock)
+    watcher.every_time = True
+    stub.set(batches=size, written=300)
+    for number in range(size):
+        watcher.watch(_info(number), submitted=clock.now - 3600)
+    for _ in range(3):  # after which it knows where they are, and their logs
+        watcher.tick()
+        clock.now += 1
+    stub.count()
+    cpu = 0.0
+    for tick in range(TICKS):
+        stub.set(batches=size, written=300 + (tick + 1) * pace)
+        start = time.thread_time()
+        watcher.tick()
+        cpu += time.thread_time() - start
+        clock.now += 1
+    counts = {name: number / TICKS for name, number in stub.count().items()}
+    return Watched(counts, cpu / TICKS)
+
+
+def _ticks(stub: Stub, size: int, pace: int) -> Iterator[Reading]:
+    tick = watched(stub, size, pace)
+    what = f"{size:,} watched, {'flowing' if pace else 'quiet'} logs, a tick"
+    counts = tick.counts
+    yield Reading(f"{what}: requests", [counts["requests"]], None if pace else 1, "requests")
+    yield Reading(f"{what}: bytes both ways", [counts["up"] + counts["down"]], None, "B")
+    goal = 3 if size == SIZES[-1] else None
+    yield Reading(f"{what}: of a core, at 1 s ticks", [tick.cpu * 100], goal, "%")
+
+
+def _end(stub: Stub, age: float) -> Reading:
+    """Wait for ends that come at any moment, of a batch as old as that."""
+    late = []
+    for _ in range(3 if age > 100 else 8):
+        stub.set(batches=1, written=300)
+        watcher = Watcher(LivyClient(stub.url))
+        watch = watcher.watch(_info(0), submitted=time.time() - age)
+        watch.refresh()
+        ended: list[float] = []
+
+        def end(ended: list[float] = ended) -> None:
+            stub.set(batches=1, written=305, ended=[0])
+            ended.append(time.time())
+
+        timer = threading.Timer(random.uniform(0.5, 2.0), end)  # noqa: S311 -- no secret
+        timer.start()
+        watch.wait_for(lambda watch=watch: watch.snapshot.done)  # type: ignore[misc]
+        late.append(time.time() - ended[0])
+        watcher.stop()
+    goal = 0.7 if age < 60 else min(0.02 * age, 10)
+    worst = f"at most {max(late):.2f} s"
+    return Reading(f"end of a batch of {age} s until wait() returns", late, goal, "s", worst)
+
+
+def _in_virtual_time(
+    stub: Stub, written: Callable[[float], int], seconds: float, **server: int
+) -> tuple[Watch, int]:
+    """Watch a batch that writes, as the schedule has it; return its watch and what was written."""
+    clock = Clock()
+    begin = clock.now
+    watcher = Stepped(LivyClient(stub.url), clock=clock)
+    stub.set(batches=1, written=0, **server)
+    watch = watcher.watch(_info(0), submitted=begin)
+    stub.count()
+    while clock.now < begin + seconds:
+        clock.now += max(watcher.pause(), 0.01)
+        stub.set(batches=1, written=written(clock.now - begin))
+        watcher.tick()
+    stub.set(batches=1, written=written(seconds), ended=[0])
+    while not watch.snapshot.done:
+        clock.now += max(watcher.pause(), 0.01)
+        watcher.tick()
+    texts = [one.text for one in watch.lines() if one.kind != "gap"]
+    assert len(set(texts)) == len(texts), "a line came twice"
+    return watch, written(seconds)
+
+
+def _burst(stub: Stub) -> Reading:
+    """1,000 lines at once, 4 s of silence, 500 lines: through a window of 200."""
+    watch, written = _in_virtual_time(stub, lambda t: 1000 * (t > 1) + 500 * (t > 5), 7)
+    lines = watch.lines()
+    seen, expected, unmarked = sum(one.kind != "gap" for one in lines), 0, 0
+    place = {line(0, n): n for n in range(written)}
+    for one, before in zip(lines, [None, *lines], strict=False):
+        if one.kind != "gap":
+            if place[one.text] != expected and (before is None or before.kind != "gap"):
+                unmarked += 1
+            expected = place[one.text] + 1
+    gaps = sum(one.kind == "gap" for one in lines)
+    what = f"burst of {written:,} lines through 200: lines lost without a mark"
+    return Reading(what, [unmarked], 0, "lines", f"{seen} seen, {gaps} gaps, none twice")
+
+
+def _flow(stub: Stub) -> Reading:
+    watch, written = _in_virtual_time(stub, lambda t: int(40 * min(t, 60)), 61)
+    seen = sum(one.kind != "gap" for one in watch.lines())
+    return Reading("40 lines/s for 60 s through 200: lines lost", [written - seen], 0, "lines")
+
+
+def _long_log(stub: Stub) -> Reading:
+    watch, written = _in_virtual_time(stub, lambda t: int(500 * min(t, 200)), 201, keeps=200_000)
+    assert watch.snapshot.lines == written
+    size = sum(len(line(0, n)) + 1 for n in range(written))
+    counts = stub.count()
+    wire = f"{counts['down'] / size:.2f} B on the wire, compressed"
+    return Reading(
+        f"{written:,} lines, a large window: bytes read per byte of log",
+        [counts["log"] / size],
+        1.1,
+        "×",
+        wire,
+    )
+
+
+class EverySecond(Watcher):
+    """A watcher that looks once a second."""
+
+    def _interval(self, now: float) -> float:
+        return 1.0
+
+
+def _busy_kernel(stub: Stub) -> Figure:
+    """Count in Python, with and without a thread that watches 1,000 batches and 5 logs."""
+    written = [300] * 1000
+
+    def count() -> float:
+        start, number = time.perf_counter(), 0
+        while number < 60_000_000:
+            number += 1
+        return time.perf_counter() - start
+
+    def watched() -> float:
+        watcher = EverySecond(LivyClient(stub.url))
+        stub.set(batches=1000, written=written)
+        watches = [watcher.watch(_info(n), submitted=time.time() - 3600) for n in range(1000)]
+        watches[-1].refresh()
+        while any(watch.snapshot.lines == 0 for watch in watches):
+            time.sleep(0.1)
+        stop = threading.Event()
+        people = [watch.looked_at() for watch in watches[:5]]
+        for person in people:
+            person.__enter__()
+        writer = threading.Thread(target=_write, args=(stub, written, stop))
+        writer.start()
+        taken = count()
+        stop.set()
+        writer.join()
+        for person in people:
+            person.__exit__(None, None, None)
+        watcher.stop()
+        return taken
+
+    turns = in_turns(watched, count, 5)
+    return Figure(
+        "a busy kernel while 1,000 batches and 5 logs are watched",
+        "alone",
+        *turns,
+        ratio,
+        1.03,
+        "×",
+    )
+
+
+def _write(stub: Stub, written: list[int], stop: threading.Event) -> None:
+    """Write 5 lines a second to each of the first five logs."""
+    while not stop.wait(1.0):
+        written[:5] = [one + 5 for one in written[:5]]
+        stub.set(batches=1000, written=written)

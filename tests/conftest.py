@@ -1,0 +1,28 @@
+"""What all tests share: a history of their own, never that of whoever runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from livy_magic import history, recorder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _history_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For servers and kernels that many tests share."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LIVY_HISTORY", str(tmp_path_factory.mktemp("history") / "session.sqlite"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_history(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """An empty history, which ``history.current()`` is."""
+    monkeypatch.setenv("LIVY_HISTORY", str(tmp_path_factory.mktemp("history") / "history.sqlite"))
+    yield
+    recorder.flush()
+    history.current().close()
