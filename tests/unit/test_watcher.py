@@ -393,7 +393,7 @@ def test_trouble_is_met_once_and_shown_for_all(
         clock.now += 60
         watcher.wake(many[0])
         for watch in many:
-            assert watch.wait_for(lambda watch=watch: watch.snapshot.error is trouble, SOON)
+            assert watch.wait_for(lambda watch=watch: watch.snapshot.error is server.down, SOON)
         assert len(server.calls) == 1
         assert {watch.snapshot.info.state for watch in many} == {"running"}
     server.down = None
@@ -832,7 +832,7 @@ class Wire(http.server.ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), WireHandler)
-        self.token = "first"  # noqa: S105 -- of a test
+        self.token = "first"
         self.state = "running"
         self.connections: set[object] = set()
         self.hang = threading.Event()
@@ -890,7 +890,7 @@ def test_a_token_that_expires_while_watching_is_renewed_on_the_same_connection(w
     heard: list[Snapshot] = []
     watch.subscribe(heard.append)
     watch.refresh(SOON)
-    wire.token = "second"  # noqa: S105 -- of a test
+    wire.token = "second"
     wire.state = "success"
     assert watch.wait_for(lambda: watch.snapshot.done, SOON)
     assert token.renewed == 1
