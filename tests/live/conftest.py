@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -12,12 +14,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+from faults import Proxy
 from IPython.core.interactiveshell import InteractiveShell
 
-from livy_magic import load_ipython_extension, local, unload_ipython_extension
+from livy_magic import BatchRequest, load_ipython_extension, local, unload_ipython_extension
+from livy_magic.client import LivyClient
 from livy_magic.errors import LocalServerError
 from livy_magic.local import jars, java, layout
 from livy_magic.local.server import LocalServer
+from livy_magic.models import is_final
 
 # What a test asks for to get a LIVY_LOCAL_DIR of its own.
 NewBase = Callable[[str], Path]
@@ -177,3 +182,77 @@ def tree() -> Callable[[int], list[psutil.Process]]:
         return [root, *root.children(recursive=True)]
 
     return processes
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The private Livy, with a stand-in for Spark that leaves a mark of each start.
+
+    Attributes:
+        server: The real Livy.
+        folder: Where the stand-in is.
+    """
+
+    server: LocalServer
+    folder: Path
+
+    @property
+    def client(self) -> LivyClient:
+        """What asks the real Livy, with no fault in between."""
+        return LivyClient(self.server.url, auth=self.server.auth)
+
+    def script(self, name: str, text: str) -> str:
+        """Write a shell script to submit."""
+        path = self.folder / f"{name}.sh"
+        path.write_text(text)
+        return str(path)
+
+    def marks(self) -> Counter[str]:
+        """Return how often each name was started."""
+        return Counter(path.stem for path in (self.folder / "marks").iterdir())
+
+    def await_ends(self, name: str = "") -> None:
+        """Wait until no batch of the name, or none at all, runs: all have left their mark by then."""
+        deadline = time.monotonic() + 60.0
+        while running := [
+            info
+            for info in self.client.newest()
+            if name in {"", info.name} and not is_final(info.state)
+        ]:
+            assert time.monotonic() < deadline, f"these do not end: {running}"
+            time.sleep(0.1)  # Livy tells nobody
+
+
+@contextmanager
+def _counted(base: Path) -> Iterator[Counted]:
+    """A private server with the stand-in that leaves marks, for the block."""
+    folder = base / "counted"
+    (folder / "marks").mkdir(parents=True)
+    program = folder / "spark-submit"
+    program.write_bytes(Path(__file__).with_name("counted_submit.sh").read_bytes())
+    program.chmod(0o700)
+    with _running(base, spark_submit=program) as server:
+        counted = Counted(server, folder)
+        counted.client.create(BatchRequest(file="hdfs:///first.py"))  # the first takes seconds
+        yield counted
+
+
+@pytest.fixture(scope="session")
+def running_counted() -> Callable[[Path], AbstractContextManager[Counted]]:
+    """A context manager: a private server of a test's own with the stand-in that leaves marks."""
+    return _counted
+
+
+@pytest.fixture(scope="session")
+def counted(new_base: NewBase) -> Iterator[Counted]:
+    """The private Livy with the stand-in that leaves marks, shared by all tests."""
+    with _counted(new_base("counted")) as counted:
+        yield counted
+
+
+@pytest.fixture
+def proxy(counted: Counted) -> Iterator[Proxy]:
+    """A proxy in front of ``counted`` that breaks what it is told to."""
+    proxy = Proxy(counted.server.url)
+    yield proxy
+    proxy.close()
