@@ -25,6 +25,7 @@ SPARK_MARK = "\u2063"
 """An invisible character that the private Livy's log pattern puts before each of Spark's own lines."""
 
 LIVY_KEEPS = 200  # lines a stream, unless livy.cache-log.size says otherwise
+PRIVATE_KEEPS = 20_000  # the private Livy
 WHOLE = 500  # lines in a window up to which all of it is asked for
 ANCHOR = 10  # known lines that are asked for again, before the news, when it is longer
 SLIDING_ANCHOR = 100  # and when it slides: of these, so many move out of it between two looks
@@ -183,6 +184,7 @@ class LogTail:
         self._end = 0  # where in its section what was seen of stdout ended
         self._slid = 0  # by how many lines the window moved, when it did last
         self._start = 0  # of the next request
+        self._refused: list[str] = []  # lines of a part that did not fit, until the whole comes
         self._marked = False
 
     @property
@@ -202,8 +204,8 @@ class LogTail:
         """Take an answer; return the lines that are new, in order, each once.
 
         Returns:
-            None when the answer is a part of the window that does not continue what is known: it
-            was not used, and :meth:`next_query` now asks for the whole window.
+            None when the answer is a part of the window that does not continue what is known:
+            :meth:`next_query` now asks for the whole window, and then it is made use of.
         """
         offset = max(0, page.start - 1)  # of the first line here; the marker is no line
         sections = split_sections(page.entries, max(0, page.start))
@@ -214,9 +216,16 @@ class LogTail:
         has_end = _STDERR in page.entries
         if offset and not (fits and has_end):
             self._start = 0
+            self._refused = sections.stdout[met:]
             return None
+        lines: list[Line] = []
+        if self._refused and not met:  # the window has moved on, also over what has just come
+            lines += [_lost(len(sections.stdout)), *self._all_classified(self._refused)]
+            self._stdout = self._refused
+            met = _end_of_known(self._stdout, sections.stdout, len(sections.stdout))
+        self._refused = []
         met_stderr = _end_of_known(self._stderr, sections.stderr, len(self._stderr))
-        lines = [
+        lines += [
             *self._news(self._stdout, sections.stdout, met),
             *self._news(self._stderr, sections.stderr, met_stderr),
             *self._new_diagnostics(sections.diagnostics),
@@ -237,16 +246,14 @@ class LogTail:
     def _news(self, known: list[str], section: list[str], met: int) -> Iterator[Line]:
         """Yield what a section has behind the first ``met`` lines, which are known."""
         if known and section and not met:
+            yield _lost(len(section))
+        elif not known and len(section) in {LIVY_KEEPS, PRIVATE_KEEPS}:
             yield Line(
-                f"… lines lost here: more than the {len(section)} that the server keeps "
-                "were written between two looks …",
-                "gap",
+                f"… lines may be lost here: the server keeps the last {len(section)} only …", "gap"
             )
-        elif not known and len(section) == LIVY_KEEPS:
-            yield Line(
-                f"… lines may be lost here: the server keeps the last {LIVY_KEEPS} only …", "gap"
-            )
-        news = section[met:]
+        yield from self._all_classified(section[met:])
+
+    def _all_classified(self, news: Sequence[str]) -> Iterator[Line]:
         self._marked = self._marked or any(SPARK_MARK in text for text in news)
         for text in news:
             yield from self._classified(text)
@@ -270,6 +277,14 @@ class LogTail:
             for entry in section:  # Kubernetes' hold several lines each
                 for text in entry.split("\n"):
                     yield Line(text, "diagnostics")
+
+
+def _lost(kept: int) -> Line:
+    return Line(
+        f"… lines lost here: more than the {kept} that the server keeps were written between two"
+        " looks …",
+        "gap",
+    )
 
 
 def _end_of_known(known: list[str], lines: list[str], furthest: int) -> int:

@@ -150,7 +150,7 @@ class _Submission:
         self._adopted = False
         self._in_doubt = False  # a POST is under way, or its answer was unclear
         self._was_away = False  # the server; it may have started again, and remember no names
-        self._names_are_unique: bool | None = None  # None: not known yet
+        self._names_are_unique = False  # as far as is known
 
     def run(self) -> Submitted:
         """Post it, settle what is unclear, and have the history know."""
@@ -335,10 +335,10 @@ class _Submission:
 
     def _may_repeat(self) -> bool:
         """Say whether a second POST cannot start a second batch."""
-        if self._names_are_unique is None:
+        if not self._names_are_unique:
             with contextlib.suppress(ServerError):
                 self._names_are_unique = _has_unique_names(self._client)
-        return bool(self._names_are_unique) and (not self._was_away or self._is_remembered())
+        return self._names_are_unique and (not self._was_away or self._is_remembered())
 
     def _is_remembered(self) -> bool:
         """Say whether the server still knows an earlier batch, and so every name it ever took."""
@@ -436,7 +436,7 @@ def _is_settled(client: LivyClient, history: History, entry: Entry) -> bool:
     if is_mine(found, entry.name, entry.user, entry.held):
         history.accepted(entry.key, found, adopted=True)
     else:
-        history.unsettled(entry.key, "its notebook died; the batch of that name is another one")
+        history.unsettled(entry.key, "its notebook died; the batch of that name may be another one")
     return True
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..logs import SPARK_MARK
+from ..logs import PRIVATE_KEEPS, SPARK_MARK
 from . import spark_submit
 from .layout import private
 
@@ -34,7 +34,7 @@ livy.server.auth.type = signed
 livy.spark.master = local[*]
 # Only its owner reaches this server, and may submit whatever they can read.
 livy.file.local-dir-whitelist = /
-livy.cache-log.size = 20000
+livy.cache-log.size = {{keeps}}
 """
 
 # The second logger repeats every line that a batch prints; the others write its arguments and
@@ -112,7 +112,7 @@ def write(
     run = folder.run
     for name in ("conf", "logs", "scratch", "spark-home/bin"):
         private(run / name)
-    (run / "conf/livy.conf").write_text(_LIVY.format(secret=folder.secret), "utf-8")
+    (run / "conf/livy.conf").write_text(_LIVY.format(secret=folder.secret, keeps=PRIVATE_KEEPS), "utf-8")
     (run / "conf/log4j.properties").write_text(_LIVY_LOG, "utf-8")
     (run / "log4j2.properties").write_text(_SPARK_LOG, "utf-8")
     settings = spark_submit.Settings(

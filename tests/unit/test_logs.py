@@ -432,3 +432,42 @@ def test_sparks_line_behind_an_unfinished_one_is_split_off() -> None:
         Line("loading ...", "program"),
         Line("26/11/22 19:41:07 WARN Utils: late", "spark"),
     ]
+
+
+def test_a_part_that_is_read_before_the_window_slides_past_it_is_not_lost():
+    def window(first, last, start=0):
+        entries = [str(number) for number in range(first, last + 1)]
+        if not start:
+            entries = ["stdout: ", *entries]
+        return LogPage(start, 20_002, (*entries, "\nstderr: "))
+
+    tail = LogTail()
+    tail.feed(window(1, 20_000))
+    start, _ = tail.next_query()
+    assert start
+    part = window(30_000 - (20_001 - start), 30_000, start)
+    assert tail.feed(part) is None
+    texts = [line.text for line in tail.feed(window(40_000, 59_999)) if line.kind != "gap"]
+    numbers = [int(text) for text in texts]
+    assert numbers == [*range(30_000 - (20_001 - start), 30_001), *range(40_000, 60_000)]
+
+
+def test_a_part_that_the_whole_window_still_has_comes_once():
+    def window(first, last, start=0):
+        entries = [str(number) for number in range(first, last + 1)]
+        return LogPage(start, 20_002, ("stdout: ", *entries, "\nstderr: ") if not start else (*entries, "\nstderr: "))
+
+    tail = LogTail()
+    tail.feed(window(1, 20_000))
+    start, _ = tail.next_query()
+    assert tail.feed(window(39_900, 40_000, start)) is None
+    lines = tail.feed(window(20_005, 40_004))
+    assert [line.kind for line in lines[:1]] == ["gap"]
+    numbers = [int(line.text) for line in lines if line.kind != "gap"]
+    assert len(numbers) == len(set(numbers))
+    assert numbers[-1] == 40_004
+
+
+def test_the_private_livys_full_window_may_have_lost_its_beginning():
+    entries = ("stdout: ", *map(str, range(20_000)), "\nstderr: ")
+    assert LogTail().feed(LogPage(0, 20_002, entries))[0].kind == "gap"
