@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 
@@ -176,7 +177,8 @@ def test_waiting_for_several_shows_each_success_before_the_first_failure(cell, l
 
 def test_an_interrupt_ends_the_waiting_and_not_the_batch(cell, line):
     batch = cell("", "import time; time.sleep(600)")
-    threading.Timer(0.5, signal.raise_signal, [signal.SIGINT]).start()
+    # To the process, as a person does: raised in a thread, it would not wake this one.
+    threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
     with pytest.raises(WaitInterrupted) as caught:
         line("livy_wait")
     assert f"%livy_kill {batch.id}" in str(caught.value)
