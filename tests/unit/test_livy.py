@@ -182,7 +182,7 @@ def test_a_batch_that_had_ended_when_it_was_answered_is_not_waited_for(server, w
     wire.post(f"{URL}/batches", json=view(state="success"), status=201)
     assert server.submit(BatchRequest(file="hdfs:///a.py"), wait=True).succeeded
     wire.post(f"{URL}/batches", json=view(id=8, state="dead"), status=201)
-    wire.get(f"{URL}/batches/nightly/state", json={"id": 8, "state": "dead"})
+    wire.get(f"{URL}/batches/nightly", json={"id": 8, "state": "dead"})
     wire.get(f"{URL}/batches/nightly/log", json={"log": ["stdout: ", "cause", "\nstderr: "]})
     with pytest.raises(BatchFailed, match=r"dead\n  cause"):
         server.submit(BatchRequest(file="hdfs:///a.py"), wait=True)
@@ -190,7 +190,7 @@ def test_a_batch_that_had_ended_when_it_was_answered_is_not_waited_for(server, w
 
 def test_a_failed_batch_has_failed_even_if_its_log_may_not_be_read(server, wire):
     wire.post(f"{URL}/batches", json=view(state="dead"), status=201)
-    wire.get(f"{URL}/batches/nightly/state", json={"id": 7, "state": "dead"})
+    wire.get(f"{URL}/batches/nightly", json={"id": 7, "state": "dead"})
     wire.get(f"{URL}/batches/nightly/log", status=403, json={})
     batch = server.submit(BatchRequest(file="hdfs:///a.py"))
     with pytest.raises(BatchFailed, match="ended as dead"):
