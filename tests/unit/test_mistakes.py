@@ -155,7 +155,7 @@ def test_a_batch_that_livy_does_not_know_is_told_with_what_it_may_be(shown):
     responses.get(
         f"{URL}/batches/nihgtly", status=404, json={"msg": "Session 'nihgtly' not found."}
     )
-    responses.get(f"{URL}/batches/7/state", json={"id": 7, "state": "success"})
+    responses.get(f"{URL}/batches/7", json={"id": 7, "state": "success"})
     responses.get(f"{URL}/batches/7/log", json={"id": 7, "from": 0, "total": 0, "log": []})
     shown("import livy_magic\nb = livy_magic.Livy.connect()\n%livy_log nightly")
     cause, what_to_do = shown("%livy_log nihgtly")
