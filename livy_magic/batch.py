@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 OUTPUT = frozenset({"program", "gap"})  # kinds of log lines that are the program's own
 # Where the JVM was says little; what it complained of, in the lines between, says all.
 STACK_FRAME = re.compile(r"\s+at [\w.$<>/]+\(|\s*\.\.\. \d+ (more|common frames)")
+KILL_PAUSE = 0.5  # seconds until a DELETE whose answer was lost is followed up
 CAUSE_LINES = 12  # of the output, in the message of a BatchFailed
 
 
@@ -326,6 +327,7 @@ class Batch:
                 if time.monotonic() > deadline:
                     raise
                 lost = True
+                time.sleep(KILL_PAUSE)
                 continue
             break
         self._watch.end("killed")

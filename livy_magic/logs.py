@@ -216,20 +216,20 @@ class LogTail:
         has_end = _STDERR in page.entries
         if offset and not (fits and has_end):
             self._start = 0
-            self._refused = sections.stdout[met:]
+            # Without the marker behind them, they may be another section's.
+            self._refused = sections.stdout[met:] if has_end else []
             return None
-        lines: list[Line] = []
-        if self._refused and not met:  # the window has moved on, also over what has just come
-            lines += [_lost(len(sections.stdout)), *self._all_classified(self._refused)]
-            self._stdout = self._refused
-            met = _end_of_known(self._stdout, sections.stdout, len(sections.stdout))
-        self._refused = []
+        # What stands before the news of the first section: a gap, lines of the refused part, …
+        lines = [] if met else self._take_refused(sections.stdout)
+        lines = lines or _gap(self._stdout, sections.stdout, met)
         met_stderr = _end_of_known(self._stderr, sections.stderr, len(self._stderr))
         lines += [
-            *self._news(self._stdout, sections.stdout, met),
-            *self._news(self._stderr, sections.stderr, met_stderr),
+            *self._classified(sections.stdout[met:]),
+            *_gap(self._stderr, sections.stderr, met_stderr),
+            *self._classified(sections.stderr[met_stderr:]),
             *self._new_diagnostics(sections.diagnostics),
         ]
+        self._refused = []
         # A section that is empty for once is not forgotten, or all of it would come again.
         if sections.stdout:
             if self._stdout and met < furthest:
@@ -243,23 +243,21 @@ class LogTail:
         self._start = max(0, 1 + self._end - anchor) if has_end and self._end > WHOLE else 0
         return lines
 
-    def _news(self, known: list[str], section: list[str], met: int) -> Iterator[Line]:
-        """Yield what a section has behind the first ``met`` lines, which are known."""
-        if known and section and not met:
-            yield _lost(len(section))
-        elif not known and len(section) in {LIVY_KEEPS, PRIVATE_KEEPS}:
-            yield Line(
-                f"… lines may be lost here: the server keeps the last {len(section)} only …", "gap"
-            )
-        yield from self._all_classified(section[met:])
+    def _take_refused(self, section: list[str]) -> list[Line]:
+        """Return what of a part that did not fit is in no window any more, between gaps."""
+        again = _end_of_known(self._refused, section, len(section)) if self._refused else 0
+        before = self._refused[: max(0, len(self._refused) - again)]
+        if not before:
+            return []
+        behind = [] if again else [_lost(len(section))]
+        return [_lost(len(section)), *self._classified(before), *behind]
 
-    def _all_classified(self, news: Sequence[str]) -> Iterator[Line]:
-        self._marked = self._marked or any(SPARK_MARK in text for text in news)
-        for text in news:
-            yield from self._classified(text)
+    def _classified(self, texts: Sequence[str]) -> list[Line]:
+        """Return lines with their kinds; one as two, when Spark's began behind an unfinished one."""
+        self._marked = self._marked or any(SPARK_MARK in text for text in texts)
+        return [line for text in texts for line in self._kinds(text)]
 
-    def _classified(self, text: str) -> Iterator[Line]:
-        """Yield a line with its kind; as two, when Spark's began behind an unfinished one."""
+    def _kinds(self, text: str) -> Iterator[Line]:
         program, mark, spark = text.partition(SPARK_MARK)
         if mark:
             if program:
@@ -277,6 +275,16 @@ class LogTail:
             for entry in section:  # Kubernetes' hold several lines each
                 for text in entry.split("\n"):
                     yield Line(text, "diagnostics")
+
+
+def _gap(known: list[str], section: list[str], met: int) -> list[Line]:
+    """Return what is to be said before the lines of a section behind the first ``met``."""
+    if known and section and not met:
+        return [_lost(len(section))]
+    if not known and len(section) in {LIVY_KEEPS, PRIVATE_KEEPS}:
+        kept = f"… lines may be lost here: the server keeps the last {len(section)} only …"
+        return [Line(kept, "gap")]
+    return []
 
 
 def _lost(kept: int) -> Line:

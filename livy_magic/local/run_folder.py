@@ -112,7 +112,9 @@ def write(
     run = folder.run
     for name in ("conf", "logs", "scratch", "spark-home/bin"):
         private(run / name)
-    (run / "conf/livy.conf").write_text(_LIVY.format(secret=folder.secret, keeps=PRIVATE_KEEPS), "utf-8")
+    (run / "conf/livy.conf").write_text(
+        _LIVY.format(secret=folder.secret, keeps=PRIVATE_KEEPS), "utf-8"
+    )
     (run / "conf/log4j.properties").write_text(_LIVY_LOG, "utf-8")
     (run / "log4j2.properties").write_text(_SPARK_LOG, "utf-8")
     settings = spark_submit.Settings(

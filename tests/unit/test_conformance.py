@@ -183,8 +183,8 @@ def test_26_of_all_states_known_and_unknown_only_ends_end_a_wait(state, final):
 def test_27_the_time_for_a_kill_is_settable_and_a_late_answer_is_followed_up(wire):
     server = Livy(URL, user="alice", timeout=(1, 1), kill_timeout=7)
     knows(wire)
-    late = wire.delete(f"{URL}/batches/7", body=requests.ReadTimeout("read timed out"))
-    done = wire.delete(f"{URL}/batches/7", **NO_BATCH)
+    late = wire.delete(f"{URL}/batches/nightly", body=requests.ReadTimeout("read timed out"))
+    done = wire.delete(f"{URL}/batches/nightly", **NO_BATCH)
     batch = server.batch(7)
     batch.kill()
     server.close()
@@ -194,7 +194,8 @@ def test_27_the_time_for_a_kill_is_settable_and_a_late_answer_is_followed_up(wir
 
 
 def test_28_killing_what_is_gone_is_no_error(server, wire):
-    forgets(wire)
+    knows(wire)
+    wire.delete(f"{URL}/batches/nightly", **NO_BATCH)
     batch = server.batch(7)
     batch.kill()
     assert batch.snapshot.gone

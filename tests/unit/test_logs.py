@@ -455,7 +455,11 @@ def test_a_part_that_is_read_before_the_window_slides_past_it_is_not_lost():
 def test_a_part_that_the_whole_window_still_has_comes_once():
     def window(first, last, start=0):
         entries = [str(number) for number in range(first, last + 1)]
-        return LogPage(start, 20_002, ("stdout: ", *entries, "\nstderr: ") if not start else (*entries, "\nstderr: "))
+        return LogPage(
+            start,
+            20_002,
+            ("stdout: ", *entries, "\nstderr: ") if not start else (*entries, "\nstderr: "),
+        )
 
     tail = LogTail()
     tail.feed(window(1, 20_000))
