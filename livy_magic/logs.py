@@ -186,6 +186,12 @@ class LogTail:
         self._start = 0  # of the next request
         self._refused: list[str] = []  # lines of a part that did not fit, until the whole comes
         self._marked = False
+        self._broken = False
+
+    @property
+    def is_anothers(self) -> bool:
+        """Whether the log cannot be the one read before: it goes on otherwise, though none was lost."""
+        return self._broken
 
     @property
     def room(self) -> int:
@@ -222,6 +228,7 @@ class LogTail:
         # What stands before the news of the first section: a gap, lines of the refused part, …
         lines = [] if met else self._take_refused(sections.stdout)
         lines = lines or _gap(self._stdout, sections.stdout, met)
+        self._broken = bool(self._stdout) and not met and 0 < len(sections.stdout) < LIVY_KEEPS
         met_stderr = _end_of_known(self._stderr, sections.stderr, len(self._stderr))
         lines += [
             *self._classified(sections.stdout[met:]),

@@ -360,12 +360,16 @@ class Watch(Shared):
                 view = client.batch(self._key)
             gone = self._is_another(view)  # the name or id is another batch's
             if not gone:
+                before = self._info
                 news = self._take(view)
                 if self._is_to_be_read(now, watched):
                     lines, problem = self._read_log(client)
                     log_error, news = problem, len(lines)
+                    # Of a batch without a name, only the log may tell it from a later one's.
+                    if self._tail.is_anothers and view.name is None:
+                        self._info, lines, gone = before, [], True
                 self._flow = news / max(now - self._looked, SHORTEST) if news < math.inf else 0.0
-                if not lines and self._is_known(log_error):
+                if not lines and not gone and self._is_known(log_error):
                     self._looked = now
                     return problem
         except NotFound:

@@ -336,7 +336,8 @@ def test_after_a_crash_of_livy_no_handle_is_of_the_batch_that_got_its_id(
                 with pytest.raises(BatchGone, match=r"no longer knows batch .*was running when"):
                     old.wait(10)
                 assert old.log() == ["old"]
-                old.kill()
+                with pytest.raises(BatchGone, match="nothing was killed"):
+                    old.kill()
                 assert client.state(new) == "running"
                 assert livy.batch(new) is not old
                 assert old.name == name

@@ -475,3 +475,16 @@ def test_a_part_that_the_whole_window_still_has_comes_once():
 def test_the_private_livys_full_window_may_have_lost_its_beginning():
     entries = ("stdout: ", *map(str, range(20_000)), "\nstderr: ")
     assert LogTail().feed(LogPage(0, 20_002, entries))[0].kind == "gap"
+
+
+def test_a_short_log_that_begins_anew_is_another_batchs():
+    def page(*lines):
+        return LogPage(0, len(lines) + 2, ("stdout: ", *lines, "\nstderr: "))
+
+    tail = LogTail()
+    tail.feed(page("old"))
+    assert not tail.is_anothers
+    tail.feed(page("old", "more"))
+    assert not tail.is_anothers
+    tail.feed(page("new"))
+    assert tail.is_anothers
