@@ -226,7 +226,7 @@ class LogTail:
             self._refused = sections.stdout[met:] if has_end else []
             return None
         # What stands before the news of the first section: a gap, lines of the refused part, …
-        lines = [] if met else self._take_refused(sections.stdout)
+        lines = [] if met or not sections.stdout else self._take_refused(sections.stdout)
         lines = lines or _gap(self._stdout, sections.stdout, met)
         self._broken = bool(self._stdout) and not met and 0 < len(sections.stdout) < LIVY_KEEPS
         met_stderr = _end_of_known(self._stderr, sections.stderr, len(self._stderr))
@@ -236,9 +236,9 @@ class LogTail:
             *self._classified(sections.stderr[met_stderr:]),
             *self._new_diagnostics(sections.diagnostics),
         ]
-        self._refused = []
         # A section that is empty for once is not forgotten, or all of it would come again.
         if sections.stdout:
+            self._refused = []
             if self._stdout and met < furthest:
                 self._slid = furthest - met
             known = self._stdout if met else []

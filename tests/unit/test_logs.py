@@ -488,3 +488,15 @@ def test_a_short_log_that_begins_anew_is_another_batchs():
     assert not tail.is_anothers
     tail.feed(page("new"))
     assert tail.is_anothers
+
+
+def test_an_answer_without_a_log_makes_no_gap_and_loses_nothing():
+    tail = LogTail()
+    tail.feed(LogPage(0, 602, ("stdout: ", *map(str, range(600)), "\nstderr: ")))
+    start, _ = tail.next_query()
+    part = (*map(str, range(2000, 2010)), "\nstderr: ")
+    assert tail.feed(LogPage(start, 602, part)) is None
+    assert tail.feed(LogPage(0, 0, ())) == []
+    lines = tail.feed(LogPage(0, 602, ("stdout: ", *map(str, range(2005, 2605)), "\nstderr: ")))
+    assert [line.kind for line in lines].count("gap") == 1
+    assert [int(line.text) for line in lines[1:]] == list(range(2000, 2605))
