@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +21,10 @@ def _history_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(autouse=True)
 def own_history(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """An empty history, which ``history.current()`` is."""
-    monkeypatch.setenv("LIVY_HISTORY", str(tmp_path_factory.mktemp("history") / "history.sqlite"))
-    yield
+) -> Iterator[Path]:
+    """An empty history, which ``history.current()`` is: its file."""
+    file = tmp_path_factory.mktemp("history") / "history.sqlite"
+    monkeypatch.setenv("LIVY_HISTORY", str(file))
+    yield file
     recorder.flush()
     history.current().close()

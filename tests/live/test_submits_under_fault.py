@@ -118,7 +118,7 @@ def kept(step):
     ids=["before it", "it is lost", "it is late", "before the answer", "with the answer"],
 )
 def test_a_kernel_killed_at_a_step_of_a_submit_leaves_one_batch_or_none_and_the_next_knows(
-    counted, proxy, history_file, method, fault, goes_on_first, marks
+    counted, proxy, own_history, method, fault, goes_on_first, marks
 ):
     before = counted.marks()["killed"]
     proxy.script(fault, method=method)
@@ -136,14 +136,14 @@ def test_a_kernel_killed_at_a_step_of_a_submit_leaves_one_batch_or_none_and_the_
         fault.after.go.set()
     livy = Livy(proxy.url, auth=auth, timeout=TIMEOUT)
     # As if time had passed in which a request might still have been under way.
-    with closing(sqlite3.connect(history_file)) as database, database:
+    with closing(sqlite3.connect(own_history)) as database, database:
         if method == "POST":
             database.execute("UPDATE entry SET submitted = submitted - 120")
     try:
         livy.submit(BatchRequest(file="hdfs:///next.py"))
         counted.await_ends()
         assert counted.marks()["killed"] - before == marks
-        entries = settled(History(history_file), "killed")
+        entries = settled(History(own_history), "killed")
         if method == "GET":
             assert entries == []
         elif marks:
