@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import getpass
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -394,6 +395,7 @@ class Livy:
         stage: StageMode = "auto",
         defaults: bool = True,
         report: Callable[[str], None] | None = None,
+        cell: str | None = None,
     ) -> Batch:
         """Start one batch, and return its handle.
 
@@ -407,6 +409,7 @@ class Livy:
             defaults: See :meth:`plan`.
             report: Takes a line of progress every two seconds, when files take that long, and a line
                 about what was not as usual: see :mod:`livy_magic.submission`.
+            cell: Which cell of the notebook asks for it, to be told by the history.
 
         Raises:
             NotSubmitted: No batch was started, for certain.
@@ -434,10 +437,10 @@ class Livy:
         sent, uploads = self._resolved(complete, stage, progress)
         plan = Plan(sent, uploads, request, if_exists, stage, defaults)
         self._stage(plan.uploads, progress)
-        batch = self._send(plan, held, report or silent)
+        batch = self._send(plan, held, cell, report or silent)
         return batch.wait() if wait else batch
 
-    def _send(self, plan: Plan, held: Sequence[BatchId], report: Report) -> Batch:
+    def _send(self, plan: Plan, held: Sequence[BatchId], cell: str | None, report: Report) -> Batch:
         """Submit what is staged, and return its handle."""
         from .history import Intent
 
@@ -447,6 +450,8 @@ class Livy:
             request=plan.request,
             folder=str(Path.cwd()),
             user=self.user,
+            notebook=os.environ.get("JPY_SESSION_NAME"),  # set by Jupyter's server
+            cell=cell,
             held=held,
         )
         done = submit(self.client, self.history, intent, report=report, witness=self._newest)

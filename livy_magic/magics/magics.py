@@ -382,6 +382,14 @@ class LivyMagics(Magics):
             server = local.start(ui=ui, report=print)
         return f"private Livy at {server.url.removeprefix('http://')}, Spark {server.spark_version}"
 
+    def _cell(self) -> str:
+        """Return the id of the cell that runs, where the front end tells it, or its number."""
+        assert self.shell is not None
+        kernel = getattr(self.shell, "kernel", None)
+        request = kernel.get_parent("shell") if kernel else {}
+        number = f"In [{self.shell.execution_count}]"
+        return str(request.get("metadata", {}).get("cellId") or number)
+
     def _submit(
         self, values: Mapping[str, Any], parsed: Parsed, *, literal: bool = False
     ) -> Batch | None:
@@ -406,6 +414,7 @@ class LivyMagics(Magics):
             stage=stage,
             defaults=not literal,
             report=None if quiet else print,
+            cell=self._cell(),
         )
         self._last = batch
         if parsed.has("out"):

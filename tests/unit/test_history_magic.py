@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import responses
 from IPython.core.error import UsageError
 
 from livy_magic import Livy, display, history
@@ -240,3 +241,14 @@ def test_a_card_of_a_forgotten_batch_says_so():
     assert "Livy has forgotten it" in display.card(batch.snapshot, ["cause"])
     assert "Livy has forgotten it" in display.status_line(batch.snapshot)
     assert "Livy has forgotten it" in repr(batch)
+
+
+@responses.activate
+def test_a_submission_is_known_by_its_cell_and_notebook(shell, monkeypatch):
+    monkeypatch.setenv("LIVY_URL", URL)
+    monkeypatch.setenv("JPY_SESSION_NAME", "reports/nightly.ipynb")
+    responses.post(f"{URL}/batches", json={"id": 7, "state": "success", "log": []}, status=201)
+    shell.run_cell("%livy_submit hdfs:///a.py").raise_error()
+    [entry] = history.current().entries()
+    assert (entry.notebook, entry.cell) == ("reports/nightly.ipynb", "In [1]")
+    assert "reports/nightly.ipynb" in repr(shell.run_line_magic("livy_history", ""))
