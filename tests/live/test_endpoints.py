@@ -9,6 +9,7 @@ import requests
 
 from livy_magic import (
     BatchFailed,
+    BatchGone,
     BatchRequest,
     Livy,
     NotFound,
@@ -60,7 +61,8 @@ def test_deleting_frees_the_name_and_a_second_time_finds_nothing(livy, submit):
     for ask in (livy.client.batch, livy.client.state, livy.client.log, livy.client.delete):
         with pytest.raises(NotFound, match="'delete me' not found"):
             ask("delete me")
-    batch.kill()  # nothing is left to kill, and that is no error
+    with pytest.raises(BatchGone, match="nothing was killed"):
+        batch.kill()
     assert batch.snapshot.gone
 
 
