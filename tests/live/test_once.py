@@ -34,9 +34,13 @@ def starts(standin_server):
     """Return how often a batch of a name was started."""
 
     def starts(name):
-        return sum(call[call.index("--name") + 1] == name for call in standin_server.calls())
+        return sum(["--name", name] in pairs(call) for call in standin_server.calls())
 
     return starts
+
+
+def pairs(call):
+    return [call[place : place + 2] for place in range(len(call))]
 
 
 def lost(line="POST /batches"):
