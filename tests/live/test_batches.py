@@ -158,7 +158,8 @@ def test_lines_of_a_running_batch_are_followed_and_it_can_be_killed(livy, folder
     assert batch.state == "killed"
     assert batch.output() == ["one", "two"]
     with pytest.raises(NotFound):
-        livy.batch(batch.id)
+        livy.client.batch(batch.id)
+    assert livy.batch(batch.id).gone  # what is left of it is in the history
     batch.kill()  # a second time is no error
     with pytest.raises(BatchFailed, match="killed"):
         batch.wait(5)
@@ -195,7 +196,8 @@ def test_batches_of_a_private_server_that_was_stopped_are_gone_and_said_so(new_b
     with pytest.raises(BatchGone, match="no longer knows"):
         batch.wait(60)
     assert batch.output() == ["up"]
-    batch.kill()
+    with pytest.raises(BatchGone, match="nothing was killed"):
+        batch.kill()
     livy.close()
 
 
