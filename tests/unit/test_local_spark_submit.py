@@ -20,6 +20,15 @@ from livy_magic.local.spark_submit import Settings, adapted
 Submit = Callable[..., subprocess.Popen[str]]
 
 
+class Started(subprocess.Popen[str]):
+    """Ends with the block also when a test fails in it, instead of being waited for for ever."""
+
+    def __exit__(self, kind, *rest) -> None:
+        if kind is not None:
+            self.terminate()
+        super().__exit__(kind, *rest)
+
+
 @pytest.fixture
 def submit(tmp_path: Path) -> Submit:
     """Start our spark-submit in front of a shell script that is Spark's."""
@@ -40,7 +49,7 @@ def submit(tmp_path: Path) -> Submit:
             defaults={"spark.ui.enabled": "false"},
         )
         (tmp_path / "settings").write_text(json.dumps(settings._asdict()))
-        return subprocess.Popen(
+        return Started(
             [sys.executable, "-I", spark_submit.__file__, str(tmp_path / "settings"), *arguments],
             stdin=subprocess.PIPE,  # nothing ever comes, as from Livy
             stdout=subprocess.PIPE,
@@ -203,8 +212,10 @@ def test_sigterm_ends_all_of_a_batch_that_ignores_it(submit: Submit) -> None:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
         session = psutil.Process(process.pid).children()[0].pid
-        members = spark_submit.members_of(session, mark="none")
-        assert len(members) == 3
+        deadline = time.monotonic() + 10
+        while len(members := spark_submit.members_of(session, mark="none")) != 3:  # one is leaving
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         process.terminate()
         assert process.wait(10) == 128 + signal.SIGTERM
     assert all(map(is_gone, members))
