@@ -16,7 +16,7 @@ from .. import display as render
 from .. import fields, local, recorder
 from ..batch import Batch
 from ..config import describe, profiles
-from ..errors import BatchFailed, BatchGone, ConfigError, WaitInterrupted, WaitTimeout
+from ..errors import ConfigError, WaitInterrupted
 from ..export import rendered
 from ..livy import Livy, StageMode
 from ..models import STATES, BatchRequest, Code
@@ -36,39 +36,18 @@ from .options import (
     help_text,
     parse,
 )
-from .progress import WaitProgress
+from .shown import BatchList, EntryList, status_text
 from .spark_submit import check_no_shell, is_program
+from .waiting import follow, print_lines, wait
 from .words import expand, split
 
 if TYPE_CHECKING:
-    from ..history import Entry, History
-
-MOST_LINES = 500  # of a program's output that the end of a wait shows
+    from ..history import History
 
 SHOWN = 100  # submissions that %livy_history shows unless told otherwise
 DAY = 86400.0  # seconds
 
 VERBS = ("start", "stop", "status", "logs", "clean")  # of %livy_local
-
-
-class BatchList(list[Batch]):
-    """Batches that show as a table."""
-
-    def __repr__(self) -> str:
-        return render.table_text(batch.info for batch in self)
-
-    def _repr_html_(self) -> str:
-        return render.table_html(batch.info for batch in self)
-
-
-class EntryList(list["Entry"]):
-    """Submissions that show as a table."""
-
-    def __repr__(self) -> str:
-        return render.history_text(self)
-
-    def _repr_html_(self) -> str:
-        return render.history_html(self)
 
 
 def documented(options: Sequence[Option]) -> Callable[[Any], Any]:
@@ -249,11 +228,11 @@ class LivyMagics(Magics):
         if parsed.has("follow") and parsed.has("tail"):
             raise UsageError("a log is either followed, --follow, or shown from its end, --tail N")
         if parsed.has("follow"):
-            self._follow(batch, output=parsed.has("output"))
+            follow(batch, output=parsed.has("output"))
             return
         lines = batch.output() if parsed.has("output") else batch.log()
         tail = parsed.get("tail")
-        _print_lines(lines if tail is None else lines[-tail:])
+        print_lines(lines if tail is None else lines[-tail:])
 
     @no_var_expand
     @line_magic
@@ -265,7 +244,7 @@ class LivyMagics(Magics):
         """
         parsed = self._parse(line, WAIT)
         batches = [self._batch(word) for word in parsed.rest] or [self._batch()]
-        self._wait(batches, parsed.get("timeout"))
+        wait(batches, parsed.get("timeout"))
         return batches[0] if len(batches) == 1 else BatchList(batches)
 
     @no_var_expand
@@ -299,7 +278,7 @@ class LivyMagics(Magics):
         verbs: dict[str, Callable[[], str]] = {
             "start": lambda: self._start(ui=parsed.has("ui")),
             "stop": lambda: "stopped" if local.stop() else "no private Livy was running",
-            "status": lambda: _status(local.status()),
+            "status": lambda: status_text(local.status()),
             "logs": lambda: "\n".join(plain(text) for text in local.logs()),
             "clean": lambda: f"freed {local.clean() / 1e6:.0f} MB",
         }
@@ -394,7 +373,7 @@ class LivyMagics(Magics):
         self, values: Mapping[str, Any], parsed: Parsed, *, literal: bool = False
     ) -> Batch | None:
         if not parsed.has("quiet"):
-            _print_lines(parsed.notes)
+            print_lines(parsed.notes)
         request = BatchRequest(**values)
         livy = self._server(parsed.get("profile"))
         stage: StageMode = parsed.get("stage") or "auto"
@@ -420,9 +399,9 @@ class LivyMagics(Magics):
         if parsed.has("out"):
             self._names()[parsed.get("out")] = batch
         if parsed.has("follow"):
-            self._follow(batch, output=False)
+            follow(batch, output=False)
         elif parsed.has("wait"):
-            self._wait([batch], quiet=quiet)
+            wait([batch], quiet=quiet)
         return None if quiet else batch
 
     def _forget(self, parsed: Parsed) -> None:
@@ -468,44 +447,6 @@ class LivyMagics(Magics):
             return named
         return self._server().batch(word)
 
-    def _wait(
-        self, batches: Sequence[Batch], timeout: float | None = None, *, quiet: bool = False
-    ) -> None:
-        """Wait for all, then show what they printed; the first failure is raised at the end."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        failures: list[BatchFailed | BatchGone] = []
-        try:
-            with contextlib.nullcontext() if quiet else WaitProgress(batches):
-                for batch in batches:
-                    rest = None if deadline is None else max(0.0, deadline - time.monotonic())
-                    try:
-                        batch.wait(rest)
-                    except (BatchFailed, BatchGone) as failure:
-                        failures.append(failure)
-        except WaitTimeout:
-            raise WaitTimeout(_still_running(batches)) from None
-        except KeyboardInterrupt:
-            raise WaitInterrupted(_still_running(batches)) from None
-        if not quiet:
-            for batch in batches:
-                if batch.succeeded:
-                    if len(batches) > 1:
-                        print(f"── batch {render.label(batch.info)}")
-                    _print_output(batch)
-        if failures:
-            raise failures[0]
-
-    def _follow(self, batch: Batch, *, output: bool) -> None:
-        try:
-            for text in batch.follow(output=output):
-                print(plain(text))
-        except KeyboardInterrupt:
-            raise WaitInterrupted(_still_running([batch])) from None
-        try:
-            batch.wait()
-        except BatchFailed as failure:  # its lines have just been printed
-            raise BatchFailed(render.status_line(batch.snapshot), batch=batch) from failure
-
 
 @contextlib.contextmanager
 def _interruptible_start() -> Iterator[None]:
@@ -530,38 +471,3 @@ def _profiles() -> list[str]:
         return list(profiles())
     except ConfigError:  # whoever connects will be told
         return []
-
-
-def _status(status: local.Status) -> str:
-    server = status.server
-    first = "no private Livy is running"
-    if server is not None:
-        first = (
-            f"running at {server.url.removeprefix('http://')} with Spark {server.spark_version} on Java"
-            f" {server.java_version}, {status.active} batches running"
-        )
-    disk = [f"{size / 1e6:6.1f} MB  {status.folders[name]}" for name, size in status.disk.items()]
-    quick = [f"quick start: {status.quick_start}"] if status.quick_start else []
-    return "\n".join([first, *quick, *disk])
-
-
-def _still_running(batches: Iterable[Batch]) -> str:
-    running = [batch for batch in batches if not batch.done]
-    names = ", ".join(render.label(batch.info) for batch in running)
-    ids = " ".join(str(batch.id) for batch in running)
-    return (
-        f"stopped waiting; still running: batch {names}\n"
-        f"Wait on with %livy_wait {ids}, or end it with %livy_kill {ids}."
-    )
-
-
-def _print_output(batch: Batch) -> None:
-    lines = batch.output()
-    if len(lines) > MOST_LINES:
-        print(f"… {len(lines) - MOST_LINES} lines before: %livy_log {batch.id} --output")
-    _print_lines(lines[-MOST_LINES:])
-
-
-def _print_lines(lines: Iterable[str]) -> None:
-    for text in lines:
-        print(plain(text))

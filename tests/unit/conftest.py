@@ -1,6 +1,7 @@
 """What all pure tests share."""
 
 import pytest
+import responses
 from hypothesis import settings
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
@@ -26,3 +27,10 @@ def shell(tmp_path, monkeypatch):
     yield shell
     unload_ipython_extension(shell)
     InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def wire():
+    """A made-up network, which answers what it is told to; not every answer has to be asked for."""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock

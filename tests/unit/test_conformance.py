@@ -51,7 +51,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
-import responses
 
 from livy_magic import (
     BatchFailed,
@@ -70,12 +69,6 @@ from livy_magic.watch import Snapshot
 URL = "http://livy.test"
 REQUEST = BatchRequest(file="hdfs:///etl.py", name="nightly")
 NO_BATCH = {"status": 404, "json": {"msg": "Session 'nightly' not found."}}
-
-
-@pytest.fixture
-def wire():
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield mock
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 
 import pytest
 import requests
-import responses
 
 from livy_magic import (
     BatchFailed,
@@ -21,12 +20,6 @@ from livy_magic import (
 URL = "http://livy.test"
 REQUEST = BatchRequest(file="hdfs:///etl.py", name="nightly")
 NO_BATCH = {"status": 404, "json": {"msg": "Session 'nightly' not found."}}
-
-
-@pytest.fixture
-def wire():
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield mock
 
 
 @pytest.fixture

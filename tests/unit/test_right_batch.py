@@ -22,12 +22,6 @@ OTHER = {"id": 7, "name": "somebody else's", "owner": "bob", "state": "running"}
 
 
 @pytest.fixture
-def wire():
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield mock
-
-
-@pytest.fixture
 def server():
     server = Livy(URL, user="alice")
     yield server
