@@ -241,17 +241,6 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-@contextlib.contextmanager
-def durable(connection: sqlite3.Connection) -> Iterator[None]:
-    """Have what is written in the block on the disk at its end, even if the power fails then."""
-    usual = pragma(connection, "synchronous")
-    connection.execute("PRAGMA synchronous = FULL")
-    try:
-        yield
-    finally:
-        connection.execute(f"PRAGMA synchronous = {usual}")
-
-
 def pragma(connection: sqlite3.Connection, name: str) -> int:
     """Return one of SQLite's numbers about a database."""
     return int(connection.execute(f"PRAGMA {name}").fetchone()[0])

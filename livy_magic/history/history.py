@@ -17,7 +17,7 @@ from ..logs import Line
 from ..models import BatchId, BatchInfo, is_final
 from ..redact import mask_url
 from . import retention, saved_logs
-from .database import Database, MovedAside, durable, place, transaction
+from .database import Database, MovedAside, place, transaction
 from .owner import Owner
 from .records import (
     Entry,
@@ -96,13 +96,15 @@ class History:
     def intend(self, intent: Intent) -> int | None:
         """Record a submission before it is sent, and return its key.
 
+        It outlives this process, however that ends. It is not forced onto the disk: that would take
+        as long as the submission, and helps only where the machine loses its power in that moment.
+
         The other methods take a key of None, which this returns when the history cannot be used,
         and do nothing then.
         """
 
         def record(connection: sqlite3.Connection) -> int:
-            with durable(connection):
-                return insert(connection, intent_row(intent, time.time()))
+            return insert(connection, intent_row(intent, time.time()))
 
         return self._attempt(record, None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import subprocess
@@ -30,7 +31,7 @@ class Owner:
     @classmethod
     def this_process(cls) -> Owner:
         """Return the running process."""
-        return cls(_host(), _boot(), os.getpid(), _started(os.getpid()))
+        return _process(os.getpid())
 
     def is_dead(self) -> bool:
         """Say whether the process has provably ended: of another host's nothing is ever proven."""
@@ -42,6 +43,11 @@ class Owner:
             return _started(self.pid) != self.started
         except ProcessLookupError:
             return True
+
+
+@functools.cache  # it stays what it is; a forked child has another id
+def _process(pid: int) -> Owner:
+    return Owner(_host(), _boot(), pid, _started(pid))
 
 
 def _host() -> str:
