@@ -1,0 +1,386 @@
+/** The log of the selected batch: its lines, and what can be done with them. */
+
+import { decode } from "./channel.js";
+import { attributes, button, h, say } from "./dom.js";
+import { createLines } from "./lines.js";
+import { createSearch } from "./logsearch.js";
+import { gather, textOf, toClipboard, toFile } from "./logtext.js";
+import { createView } from "./logview.js";
+
+const ASKS = 2; // requests for lines on their way at most
+const AHEAD = 60; // lines that are fetched beyond what is drawn
+const COPY_LIMIT = 1_000_000; // bytes
+
+const number = (count) => count.toLocaleString("en");
+const counted = (count) => `${number(count)} ${count === 1 ? "line" : "lines"}`;
+
+/**
+ * Put the log viewer into `host` and return `{open(row, title), close, focus, destroy}`.
+ *
+ * `row` is the panel's number of a batch, `title` its name or id: what the log is called for screen readers, and
+ * what a file with it is named.
+ */
+export function createLog(host, channel) {
+  let log = null; // what is open: {row, title, lines, asked, known, done, follow, seen, errorAt, anchor}
+  let only = "all";
+  let saving = null; // {stopped} while a download is under way
+
+  const view = createView({ drawn: fetchMissing, scrolled: onScrolled, numberClicked: onNumber });
+  const search = createSearch({
+    ask: (type, members) => ask(type, members),
+    from: () => view.first,
+    mark: view.mark,
+    go: goTo,
+    leave: () => view.element.focus({ preventScroll: true }),
+    failed,
+  });
+  const choice = h(
+    "select",
+    { class: "livy-log-only", "aria-label": "What of the log is shown", on: { change: onChoice } },
+    h("option", { value: "all" }, "everything"),
+    h("option", { value: "output" }, "program output"),
+  );
+  const follow = button("follow", toggleFollow, { "aria-pressed": "false", title: "stay at the end while the log grows" });
+  const wrap = button("wrap", toggleWrap, { "aria-pressed": "false", title: "break long lines" });
+  const first = button("first error", () => findError(0, false), { title: "go to the first error or exception" });
+  const before = button("↑", () => nextError(true), { title: "previous error (Shift+N)", "aria-label": "previous error" });
+  const next = button("↓", () => nextError(false), { title: "next error (N)", "aria-label": "next error" });
+  const copy = button("copy", copyLines, { title: "copy the selected lines, or all of them" });
+  const download = button("download", saveLines, { title: "save the whole log as a file" });
+  const said = h("span", { class: "livy-log-said", role: "status" });
+  const extent = h("span", { class: "livy-log-extent" });
+  const trouble = h("div", { class: "livy-log-trouble", role: "status", hidden: true });
+  const empty = h("div", { class: "livy-log-empty" });
+  const busy = h("div", { class: "livy-log-busy", role: "status", hidden: true });
+  const pill = button("", startFollowing, { class: "livy-log-pill", hidden: true });
+  const bar = h(
+    "div",
+    { class: "livy-log-bar" },
+    choice,
+    search.element,
+    h("span", { class: "livy-log-group" }, first, before, next),
+    h("span", { class: "livy-log-group" }, follow, wrap),
+    h("span", { class: "livy-log-group" }, copy, download),
+    h("span", { class: "livy-log-words" }, said, extent),
+  );
+  const element = h(
+    "div",
+    { class: "livy-log", on: { keydown: onKey } },
+    bar,
+    trouble,
+    h("div", { class: "livy-log-body" }, view.element, empty, busy, pill),
+  );
+  host.append(element);
+  const offs = [
+    channel.on("log", onLog), channel.on("tail", onTail), channel.on("snapshot", () => log && tellOpen()),
+  ];
+  show(null);
+
+  // What is open
+
+  function show(opened) {
+    log = opened;
+    search.forget();
+    say(said, "");
+    note(trouble, "");
+    note(busy, "");
+    attributes(bar, { inert: !log });
+    view.show(log ? log.lines : createLines(), log ? `Log of ${log.title}` : "Log");
+    tellExtent();
+  }
+
+  function open(row, title) {
+    if (log && log.row === row && log.only === only) return;
+    show({
+      row, title: String(title), only, lines: createLines(), asked: new Map(), known: false, done: false,
+      follow: false, seen: 0, errorAt: -1, anchor: -1,
+    });
+    tellOpen();
+  }
+
+  function tellOpen() {
+    channel.tell("open", { row: log.row, only: log.only, follow: true });
+  }
+
+  function close() {
+    if (!log) return;
+    channel.tell("open", { row: null, only, follow: false });
+    show(null);
+  }
+
+  function onChoice() {
+    only = choice.value;
+    if (log) open(log.row, log.title);
+  }
+
+  const isOpen = (message) => log !== null && message.row === log.row && message.only === log.only;
+
+  function onLog(message) {
+    if (!isOpen(message)) return;
+    grow(message.total);
+    log.done = message.done;
+    note(trouble, message.trouble);
+    if (!log.known) {
+      log.known = true;
+      log.follow = !message.done;
+      if (log.follow) view.follow();
+      else view.toEnd();
+    }
+    tellExtent();
+    view.schedule();
+  }
+
+  function onTail(message) {
+    if (!isOpen(message)) return;
+    grow(message.total);
+    log.lines.put(message.from, decode(message.bytes), message.kinds);
+    tellExtent();
+    view.schedule();
+  }
+
+  function grow(total) {
+    log.lines.grow(total);
+    log.seen = log.follow ? total : Math.min(log.seen, total);
+  }
+
+  // Lines from the kernel
+
+  function ask(type, members, listeners) {
+    return channel.request(type, { row: log.row, only: log.only, ...members }, listeners);
+  }
+
+  function fetchMissing({ from, to }) {
+    if (!log) return;
+    for (const range of log.lines.wanted(Math.max(0, from - AHEAD), to + AHEAD)) {
+      if (log.asked.size >= ASKS) return;
+      if (!log.asked.has(range.from)) fetchLines(log, range);
+    }
+  }
+
+  async function fetchLines(asking, { from, to }) {
+    const { asked, lines } = asking;
+    asked.set(from, "");
+    try {
+      const answer = await ask("lines", { from, to }, { late: (how) => onLate(asking, from, how) });
+      asked.delete(from);
+      if (asking !== log) return;
+      lines.put(answer.from, decode(answer.bytes), answer.kinds);
+      tellLate();
+      if (answer.kinds) view.schedule(); // which asks for what else is missing
+    } catch (error) {
+      asked.delete(from);
+      if (asking !== log) return;
+      tellLate();
+      note(trouble, error.message);
+    }
+  }
+
+  function onLate(asking, from, how) {
+    asking.asked.set(from, how);
+    if (asking === log) tellLate();
+  }
+
+  function tellLate() {
+    const late = new Set(log.asked.values());
+    if (late.has("busy")) note(busy, "kernel busy: missing lines come when its cell ends");
+    else note(busy, late.has("slow") ? "the kernel is still fetching lines" : "");
+  }
+
+  // Words
+
+  function note(place, text) {
+    say(place, text || "");
+    attributes(place, { hidden: !text });
+  }
+
+  function tell(text) {
+    say(said, text);
+  }
+
+  function failed(error) {
+    tell(error.message);
+  }
+
+  function tellExtent() {
+    const total = log ? log.lines.total : 0;
+    say(extent, log && log.known ? `${counted(total)}${log.done ? "" : ", growing"}` : "");
+    note(empty, emptyWords(total));
+    attributes(follow, { "aria-pressed": String(Boolean(log && log.follow)), disabled: !log || log.done });
+    const more = log ? total - log.seen : 0;
+    const behind = Boolean(log && log.known && !log.follow && more > 0);
+    if (behind) say(pill, `▾ ${number(more)} new ${more === 1 ? "line" : "lines"}`);
+    attributes(pill, { hidden: !behind });
+  }
+
+  function emptyWords(total) {
+    if (!log) return "Select a batch to read its log.";
+    if (total) return "";
+    if (!log.known) return "Waiting for the log …";
+    const what = log.only === "output" ? "The program has printed nothing" : "The log is empty";
+    return log.done ? `${what}.` : `${what} so far.`;
+  }
+
+  // Where the reader is
+
+  function onScrolled(up) {
+    if (!log) return;
+    if (up && log.follow && !view.atEnd) stopFollowing();
+    else if (view.atEnd) atEnd();
+  }
+
+  function atEnd() {
+    log.seen = log.lines.total;
+    if (!log.done) startFollowing();
+    else tellExtent();
+  }
+
+  function stopFollowing() {
+    view.stay();
+    log.follow = false;
+    log.seen = log.lines.total;
+    tellExtent();
+  }
+
+  function startFollowing() {
+    log.follow = !log.done;
+    log.seen = log.lines.total;
+    if (log.follow) view.follow();
+    else view.toEnd();
+    tellExtent();
+  }
+
+  function toggleFollow() {
+    if (log.follow) stopFollowing();
+    else startFollowing();
+  }
+
+  function toggleWrap() {
+    view.wrap(!view.wrapped);
+    attributes(wrap, { "aria-pressed": String(view.wrapped) });
+  }
+
+  function goTo(line) {
+    if (log.follow) stopFollowing();
+    view.toLine(line);
+  }
+
+  async function findError(at, back) {
+    const asking = log;
+    try {
+      const { line } = await ask("error", { at, back });
+      if (asking !== log) return;
+      if (line === null) return tell(noError(at, back));
+      log.errorAt = line;
+      goTo(line);
+      tell(`error in line ${number(line + 1)}`);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  function noError(at, back) {
+    if (back) return "no error before this line";
+    return at > 0 ? "no error after this line" : "no error found";
+  }
+
+  function nextError(back) {
+    const here = log.errorAt >= 0 && view.shows(log.errorAt) ? log.errorAt + (back ? -1 : 1) : view.first;
+    if (here < 0) tell(noError(0, true));
+    else findError(here, back);
+  }
+
+  // Whole lines
+
+  function onNumber(line, extend) {
+    if (!extend || log.anchor < 0) log.anchor = line;
+    select({ from: Math.min(line, log.anchor), to: Math.max(line, log.anchor) + 1 });
+  }
+
+  function select(range) {
+    view.select(range);
+    const size = range.to - range.from;
+    tell(size === 1 ? `line ${number(range.to)} selected` : `lines ${number(range.from + 1)}–${number(range.to)} selected`);
+  }
+
+  function unselect() {
+    view.select(null);
+    tell("");
+  }
+
+  /** Return how text of a log is asked for, also when another one is open by then. */
+  function source({ row, only: part }) {
+    return (from, to, each) => channel.request("text", { row, only: part, from, to }, { each });
+  }
+
+  async function copyLines() {
+    const asking = log;
+    const { from, to } = view.selected || { from: 0, to: log.lines.total };
+    try {
+      tell("copying …");
+      const parts = await gather(source(log), { from, to, limit: COPY_LIMIT, progress: () => asking === log });
+      if (asking !== log) return;
+      if (!parts) return tell("more than 1 MB is not copied: use download");
+      await toClipboard(textOf(parts));
+      tell(`copied ${counted(to - from)}`);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  async function saveLines() {
+    if (saving) return endSaving();
+    const mine = { stopped: false };
+    const asking = log;
+    const to = log.lines.total;
+    saving = mine;
+    say(download, "stop");
+    const progress = (share) => {
+      if (asking === log) tell(mine.stopped ? "download stopped" : `downloading … ${Math.round(100 * share)} %`);
+      return !mine.stopped;
+    };
+    try {
+      progress(0);
+      const parts = await gather(source(asking), { from: 0, to, progress });
+      if (parts) toFile(parts, `${asking.title}.log`);
+      if (parts && asking === log) tell(`saved ${counted(to)}`);
+    } catch (error) {
+      failed(error);
+    } finally {
+      if (saving === mine) endSaving();
+    }
+  }
+
+  function endSaving() {
+    saving.stopped = true;
+    saving = null;
+    say(download, "download");
+  }
+
+  // Keys
+
+  function onKey(event) {
+    const command = event.ctrlKey || event.metaKey;
+    if (!log) return;
+    if (command && event.key === "f") search.focus();
+    else if (event.target !== view.element || event.altKey) return;
+    else if (command && event.key === "a") select({ from: 0, to: log.lines.total });
+    else if (command && event.key === "c" && view.selected && getSelection().isCollapsed) copyLines();
+    else if (command) return;
+    else if (event.key === "n" || event.key === "N") nextError(event.shiftKey);
+    else if (event.key === "Escape" && view.selected) unselect();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  return {
+    open,
+    close,
+    focus: () => view.element.focus({ preventScroll: true }),
+    destroy() {
+      offs.forEach((off) => off());
+      view.destroy();
+      element.remove();
+    },
+  };
+}

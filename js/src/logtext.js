@@ -1,0 +1,67 @@
+/** Whole lines of a log, fetched from the kernel piece by piece, into the clipboard or a file. */
+
+const STEP = 20_000; // lines of one request
+const NEWLINE = 10;
+
+/**
+ * Return lines [from, to) of a log as a list of byte arrays. `fetch(from, to, each)` asks the kernel for some of them.
+ * `progress(share)` says how far it is, 0 to 1, and ends it by returning false; so does more than `limit` bytes.
+ * Then the answer is null.
+ */
+export async function gather(fetch, { from, to, limit = Infinity, progress }) {
+  const parts = [];
+  let size = 0;
+  for (let start = from; start < to; start += STEP) {
+    const stop = Math.min(start + STEP, to);
+    await fetch(start, stop, ({ bytes }) => {
+      if (!bytes || !bytes.length || size > limit) return;
+      parts.push(bytes);
+      size += bytes.length;
+    });
+    const last = parts[parts.length - 1];
+    if (last && last[last.length - 1] !== NEWLINE) parts.push(Uint8Array.of(NEWLINE));
+    if (size > limit || !progress((stop - from) / (to - from))) return null;
+  }
+  return parts;
+}
+
+/** Return the text of byte arrays that may end within a character. */
+export function textOf(parts) {
+  const decoder = new TextDecoder();
+  return parts.map((part) => decoder.decode(part, { stream: true })).join("") + decoder.decode();
+}
+
+/** Put text into the clipboard. Throws when the browser refuses. */
+export async function toClipboard(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    copyAsOfOld(text); // a page that is not served over HTTPS has no clipboard object, and some browsers want a click
+  }
+}
+
+function copyAsOfOld(text) {
+  const before = document.activeElement;
+  const area = document.createElement("textarea");
+  area.value = text;
+  area.style.position = "fixed";
+  area.style.opacity = "0";
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  if (before) before.focus({ preventScroll: true });
+  if (!done) throw new Error("the browser does not let this page copy: use download");
+}
+
+/** Let the browser save byte arrays as a file. */
+export function toFile(parts, name) {
+  const address = URL.createObjectURL(new Blob(parts, { type: "text/plain;charset=utf-8" }));
+  const anchor = document.createElement("a");
+  anchor.href = address;
+  anchor.download = name.replace(/[^\w.\-() ]+/g, "_");
+  document.body.append(anchor); // Firefox wants it in the page
+  anchor.click();
+  anchor.remove();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
