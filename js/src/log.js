@@ -21,7 +21,7 @@ const counted = (count) => `${number(count)} ${count === 1 ? "line" : "lines"}`;
  * what a file with it is named.
  */
 export function createLog(host, channel) {
-  let log = null; // what is open: {row, title, lines, asked, known, done, follow, seen, errorAt, anchor}
+  let log = null; // what is open: {row, title, lines, asked, known, done, follow, seen, firstError, errorAt, anchor}
   let only = "all";
   let saving = null; // {stopped} while a download is under way
 
@@ -42,7 +42,7 @@ export function createLog(host, channel) {
   );
   const follow = button("follow", toggleFollow, { "aria-pressed": "false", title: "stay at the end while the log grows" });
   const wrap = button("wrap", toggleWrap, { "aria-pressed": "false", title: "break long lines" });
-  const first = button("first error", () => findError(0, false), { title: "go to the first error or exception" });
+  const first = button("first error", firstError, { title: "go to the first error or exception" });
   const before = button("↑", () => nextError(true), { title: "previous error (Shift+N)", "aria-label": "previous error" });
   const next = button("↓", () => nextError(false), { title: "next error (N)", "aria-label": "next error" });
   const copy = button("copy", copyLines, { title: "copy the selected lines, or all of them" });
@@ -58,10 +58,9 @@ export function createLog(host, channel) {
     { class: "livy-log-bar" },
     choice,
     search.element,
-    h("span", { class: "livy-log-group" }, first, before, next),
+    h("span", { class: "livy-log-group livy-log-errors" }, first, before, next),
     h("span", { class: "livy-log-group" }, follow, wrap),
-    h("span", { class: "livy-log-group" }, copy, download),
-    h("span", { class: "livy-log-words" }, said, extent),
+    h("span", { class: "livy-log-group livy-log-whole" }, copy, download),
   );
   const element = h(
     "div",
@@ -69,6 +68,7 @@ export function createLog(host, channel) {
     bar,
     trouble,
     h("div", { class: "livy-log-body" }, view.element, empty, busy, pill),
+    h("div", { class: "livy-log-foot" }, said, extent),
   );
   host.append(element);
   const offs = [
@@ -93,7 +93,7 @@ export function createLog(host, channel) {
     if (log && log.row === row && log.only === only) return;
     show({
       row, title: String(title), only, lines: createLines(), asked: new Map(), known: false, done: false,
-      follow: false, seen: 0, errorAt: -1, anchor: -1,
+      follow: false, seen: 0, firstError: null, errorAt: -1, anchor: -1,
     });
     tellOpen();
   }
@@ -119,12 +119,11 @@ export function createLog(host, channel) {
     if (!isOpen(message)) return;
     grow(message.total);
     log.done = message.done;
+    log.firstError = message.first_error;
     note(trouble, message.trouble);
     if (!log.known) {
       log.known = true;
-      log.follow = !message.done;
-      if (log.follow) view.follow();
-      else view.toEnd();
+      startFollowing();
     }
     tellExtent();
     view.schedule();
@@ -203,7 +202,8 @@ export function createLog(host, channel) {
 
   function tellExtent() {
     const total = log ? log.lines.total : 0;
-    say(extent, log && log.known ? `${counted(total)}${log.done ? "" : ", growing"}` : "");
+    say(extent, total ? `${counted(total)}${log.done ? "" : " · growing"}` : "");
+    first.classList.toggle("livy-log-alarm", log !== null && log.firstError !== null);
     note(empty, emptyWords(total));
     attributes(follow, { "aria-pressed": String(Boolean(log && log.follow)), disabled: !log || log.done });
     const more = log ? total - log.seen : 0;
@@ -264,15 +264,24 @@ export function createLog(host, channel) {
     view.toLine(line);
   }
 
+  function firstError() {
+    if (log.firstError === null) findError(0, false);
+    else toError(log.firstError);
+  }
+
+  function toError(line) {
+    log.errorAt = line;
+    goTo(line);
+    tell(`error in line ${number(line + 1)}`);
+  }
+
   async function findError(at, back) {
     const asking = log;
     try {
       const { line } = await ask("error", { at, back });
       if (asking !== log) return;
-      if (line === null) return tell(noError(at, back));
-      log.errorAt = line;
-      goTo(line);
-      tell(`error in line ${number(line + 1)}`);
+      if (line === null) tell(noError(at, back));
+      else toError(line);
     } catch (error) {
       failed(error);
     }

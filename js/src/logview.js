@@ -39,6 +39,7 @@ export function createView({ drawn, scrolled, numberClicked }) {
   let aim = null; // the last jump: done again until the lines it leads to are here, since they may be tall
   let reveal = false; // bring the current line's first hit into view sideways
   let longest = 0; // characters
+  let digits = 0; // of the longest line number
   let frame = 0;
   let settling = 0;
 
@@ -73,7 +74,10 @@ export function createView({ drawn, scrolled, numberClicked }) {
   function newRow(line) {
     const row = h("div", {}, h("span", { class: "livy-log-number" }), h("span", { class: "livy-log-text" }));
     row.firstChild.addEventListener("mousedown", (event) => event.preventDefault()); // selects no text
-    row.firstChild.addEventListener("click", (event) => numberClicked(line, event.shiftKey));
+    row.firstChild.addEventListener("click", (event) => {
+      element.focus({ preventScroll: true });
+      numberClicked(line, event.shiftKey);
+    });
     rows.set(line, row);
     return row;
   }
@@ -109,6 +113,10 @@ export function createView({ drawn, scrolled, numberClicked }) {
   }
 
   function size() {
+    if (String(lines.total).length !== digits) {
+      digits = String(lines.total).length;
+      element.style.setProperty("--livy-log-digits", digits);
+    }
     const height = `${scroller.height()}px`;
     if (space.style.height !== height) space.style.height = height;
   }
