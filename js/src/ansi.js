@@ -19,13 +19,8 @@ function paletteColour(number) {
   return [Math.floor(cube / 36), Math.floor(cube / 6) % 6, cube % 6].map((level) => LEVELS[level]);
 }
 
-function trueColour(text) {
-  const parts = (text || "").split(",").map(Number);
-  return parts.length === 3 && parts.every((part) => part >= 0 && part <= 255) ? parts : null;
-}
-
 function colour(name, trueText) {
-  if (name === "ansi-truecolor") return trueColour(trueText);
+  if (name === "ansi-truecolor") return trueText.split(", "); // three numbers that anser has checked
   const palette = /^ansi-palette-(\d{1,3})$/.exec(name || "");
   return palette ? paletteColour(Number(palette[1])) : null;
 }

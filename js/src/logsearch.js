@@ -20,7 +20,14 @@ export function createSearch({ ask, from, mark, go, leave, failed }) {
   const before = button("↑", () => step(-1), { title: "previous hit (Shift+Enter)", "aria-label": "previous hit" });
   const next = button("↓", () => step(1), { title: "next hit (Enter)", "aria-label": "next hit" });
   const matchCase = button("Aa", toggleCase, { title: "match case", "aria-label": "match case", "aria-pressed": "false" });
-  const element = h("span", { class: "livy-log-search", role: "search" }, box, count, before, next, matchCase);
+  const element = h(
+    "span",
+    { class: "livy-log-search", role: "search" },
+    h("span", { class: "livy-log-field" }, box, count),
+    before,
+    next,
+    matchCase,
+  );
 
   let exact = false;
   let found = null; // {n, total} of the search that the kernel knows

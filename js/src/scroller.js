@@ -11,7 +11,7 @@
  */
 
 export const ROW = 18; // px: the height of a line that does not wrap; even, since far down positions are rounded to 2 px
-export const CAP = 8_000_000; // px: fits every screen up to a device pixel ratio of 4
+const CAP = 8_000_000; // px: fits every screen up to a device pixel ratio of 4
 const EDGE = 200_000; // px at both ends that are 1:1
 const NEAR = 4; // views: a longer step is a jump
 
