@@ -3,7 +3,8 @@
  *
  *   channel.request(type, members, {each, late}) -> Promise of the last answer. Several answers belong to one request
  *       of `kill` (one a row) and `text` (pieces): `each` is called with every one. `late` is called with "busy" when
- *       the kernel has said nothing for 2.5 s, with "slow" when it listens but has not answered yet. Never times out.
+ *       the kernel has said nothing for 2.5 s, with "slow" when it listens but has not answered yet, with "gone" when
+ *       the kernel is gone, so that no answer will come. Never times out.
  *       An `ack` that says no rejects the promise with its text as the error's message, but for kill and submit, where
  *       the caller reads it.
  *   channel.tell(type, members): a message without answer.
@@ -96,6 +97,7 @@ export function createChannel(model, { frontend = "other", disconnected = () => 
   function setKernel(state) {
     if (state === kernel || closed) return;
     kernel = state;
+    if (state === "gone") for (const request of waiting.values()) setLateness(request, "gone");
     emit("kernel", { state });
   }
 
@@ -126,7 +128,7 @@ export function createChannel(model, { frontend = "other", disconnected = () => 
     if (request.lateness === lateness) return;
     request.lateness = lateness;
     if (request.late) request.late(lateness);
-    reckon();
+    if (lateness !== "gone") reckon();
   }
 
   function answered(message) {
