@@ -1,6 +1,7 @@
 /** What is asked of the kernel for batches: kill, after one question, and copying a batch as a line. */
 
 import { button, h, say } from "./dom.js";
+import { toClipboard } from "./logtext.js";
 import { LATE_WORDS } from "./notices.js";
 import { title } from "./rows.js";
 
@@ -82,9 +83,11 @@ export function createActions({ channel, store, grid, notices }) {
     const update = notices.add(`copying ${what} as a line …`, "busy");
     try {
       const { text } = await channel.request("line", { row }, { late: (lateness) => update(LATE_WORDS[lateness], "busy") });
-      if (await copied(text)) update(`copied: ${text.split("\n")[0]}`, "good");
-      else {
-        update(`this browser does not let the panel copy; ${what} as a line:`, "bad");
+      try {
+        await toClipboard(text);
+        update(`copied: ${text.split("\n")[0]}`, "good");
+      } catch {
+        update(`this browser does not let the panel copy; here is ${what} as a line`, "good");
         element.before(shownLine(text));
       }
     } catch (error) {
@@ -93,16 +96,6 @@ export function createActions({ channel, store, grid, notices }) {
   }
 
   return { element, kill, copy };
-}
-
-/** Put text on the clipboard; answers false where the browser does not allow it. */
-async function copied(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return false; // no secure context, or no permission: the line is shown instead
-  }
 }
 
 function shownLine(text) {

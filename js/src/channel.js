@@ -102,7 +102,7 @@ export function createChannel(model, { frontend = "other", disconnected = () => 
   }
 
   function reckon() {
-    if (disconnected()) setKernel("gone");
+    if (disconnected() || kernel === "gone") setKernel("gone"); // until it says something
     else if ([...waiting.values()].some((request) => request.lateness === "busy")) setKernel("busy");
     else if (heard) setKernel("alive");
   }
@@ -118,6 +118,7 @@ export function createChannel(model, { frontend = "other", disconnected = () => 
 
   function beLate(request) {
     if (!waiting.has(request.id)) return;
+    if (kernel === "gone") return setLateness(request, "gone");
     // A newer answer proves that the kernel has read this request, too: messages keep their order.
     setLateness(request, request.id < newestAnswer ? "slow" : "busy");
   }
@@ -151,6 +152,7 @@ export function createChannel(model, { frontend = "other", disconnected = () => 
     const message = { ...content, bytes: await bytesOf(content, buffers) };
     if (closed) return;
     heard = true;
+    if (kernel === "gone" && !disconnected()) setKernel("starting");
     if (typeof message.id === "number") answered(message);
     emit(message.type, message);
     reckon();
@@ -182,6 +184,7 @@ export function createChannel(model, { frontend = "other", disconnected = () => 
       const id = ++lastId;
       const entry = { id, type, each, late, resolve, reject, lateness: "", rows: new Set(members.rows), timers: [] };
       waiting.set(id, entry);
+      if (kernel === "gone") after(0, () => beLate(entry));
       if (type !== "ping") entry.timers.push(after(ASK, ping));
       entry.timers.push(after(LATE, () => beLate(entry)));
       send({ type, view, id, ...members });

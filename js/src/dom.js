@@ -27,7 +27,7 @@ export function attributes(element, properties) {
 /** Return a new element. Children are elements or text; null, undefined and false are left out. */
 export function h(tag, properties = {}, ...children) {
   const element = attributes(document.createElement(tag), properties || {});
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 

@@ -84,14 +84,15 @@ export function createForm({ channel, notices, on }) {
       if (ack.new !== null && ack.new !== undefined) on.submitted(ack.new);
       return;
     }
-    update(`not submitted: ${ack.text}`, "bad");
+    const seen = mine === turn; // the form says it itself, unless it was closed
+    update(seen ? "" : `not submitted: ${ack.text}`, "bad");
     const errors = Object.entries(ack.errors || {});
     const elsewhere = errors.filter(([key]) => !controls.has(key)).map(([key, text]) => `${key}: ${text}`);
     say(trouble, [ack.text, ...elsewhere].filter(Boolean).join("; "));
     trouble.hidden = false;
     for (const [key, text] of errors) controls.get(key)?.fail(text);
     const first = errors.find(([key]) => controls.has(key));
-    if (mine === turn && first) controls.get(first[0]).focus();
+    if (seen && first) controls.get(first[0]).focus();
   }
 
   return { element, open, close, get isOpen() { return !element.hidden; } };

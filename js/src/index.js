@@ -13,6 +13,8 @@ import { createNotices } from "./notices.js";
 import { createRows, select, title } from "./rows.js";
 import { createStatus, words } from "./status.js";
 
+const LEAVING = 1000; // ms out of sight until the kernel is told: scrolling past is not leaving
+
 /** Say where we are: "lab", "notebook" (Notebook 7) or "other". */
 function frontend() {
   const text = document.getElementById("jupyter-config-data")?.textContent;
@@ -38,6 +40,15 @@ function showOwnErrors(line) {
 }
 
 function render({ model, el }) {
+  try {
+    return compose(model, el);
+  } catch (error) {
+    el.replaceChildren(h("div", { class: "livy-panel livy-fault", role: "alert" }, `The panel cannot be shown: ${error.message}`));
+    throw error;
+  }
+}
+
+function compose(model, el) {
   const channel = createChannel(model, {
     frontend: frontend(),
     disconnected: () => Boolean(el.closest(".jupyter-widgets-disconnected")),
@@ -61,7 +72,7 @@ function render({ model, el }) {
   });
   const actions = createActions({ channel, store, grid, notices });
   const detail = createDetail({ channel, store, on: {
-    back: () => { attributes(root, { "data-reading": "false" }); grid.focus(); },
+    back: toList,
     kill: (row) => actions.kill([row]),
     resubmit: (row) => form.open(row, title(store.get(row))),
     copy: (row) => actions.copy(row),
@@ -83,6 +94,9 @@ function render({ model, el }) {
   const place = h("div", { class: "livy-place", hidden: true });
   const listPane = h("section", { class: "livy-list", "aria-label": "List of batches" }, head.filters, grid.element);
   const divider = h("div", { class: "livy-divider", role: "separator", tabindex: 0, "aria-orientation": "horizontal", "aria-label": "Height of the list" });
+  detail.element.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.defaultPrevented) toList();
+  });
   const body = h("div", { class: "livy-body-panes" }, listPane, divider, detail.element, form.element);
   const main = h("div", { class: "livy-main" }, head.element, body, actions.element, notices.element);
   const root = h("div", {
@@ -93,6 +107,11 @@ function render({ model, el }) {
   const unfit = fit({ root, body, list: listPane, divider });
   const unshow = showOwnErrors(fault);
 
+  function toList() {
+    attributes(root, { "data-reading": "false" });
+    grid.focus();
+  }
+
   function open(row, { byKey = false } = {}) {
     const batch = store.get(row);
     if (!batch) return;
@@ -102,7 +121,8 @@ function render({ model, el }) {
       grid.opened(row);
     }
     attributes(root, { "data-reading": "true" });
-    if (byKey) log.focus();
+    // Where it is narrow, the log has taken the place of the list.
+    if (byKey || getComputedStyle(listPane).visibility === "hidden") log.focus();
   }
 
   function list({ fresh = false } = {}) {
@@ -162,7 +182,13 @@ function render({ model, el }) {
   });
 
   let inView = true;
-  const showing = () => channel.visible(inView && document.visibilityState === "visible");
+  let leaving = 0;
+  function showing() {
+    clearTimeout(leaving);
+    const seen = inView && document.visibilityState === "visible";
+    if (seen) channel.visible(true);
+    else leaving = setTimeout(() => channel.visible(false), LEAVING);
+  }
   const watcher = new IntersectionObserver((entries) => { inView = entries[entries.length - 1].isIntersecting; showing(); });
   watcher.observe(main);
   document.addEventListener("visibilitychange", showing);
@@ -175,6 +201,7 @@ function render({ model, el }) {
 
   return () => {
     clearInterval(timer);
+    clearTimeout(leaving);
     cancelAnimationFrame(drawing);
     watcher.disconnect();
     document.removeEventListener("visibilitychange", showing);

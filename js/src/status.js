@@ -56,7 +56,7 @@ export function words({ kernel, status, now, asOf }) {
 
 /** Return the line that shows it: `{element, show(words)}`. */
 export function createStatus() {
-  const text = h("span", { class: "livy-status-text" });
+  const text = h("span", { class: "livy-status-text", "aria-hidden": "true" });
   const element = h("div", { class: "livy-status" }, h("span", { class: "livy-dot", "aria-hidden": "true" }), text);
   // Spoken when the words change in kind, not at every second.
   const spoken = h("span", { class: "livy-spoken", role: "status" });
@@ -64,9 +64,8 @@ export function createStatus() {
   return {
     element,
     show({ tone, text: line, stale }) {
-      const kind = line.replace(/,? (just now|\d+ (s|min) ago)/, "");
       say(text, line);
-      say(spoken, kind);
+      say(spoken, line.replace(/,? (for )?(just now|\d+ (s|min)( ago)?)/g, ""));
       attributes(element, { "data-tone": tone, "data-stale": String(stale), title: line });
     },
   };
