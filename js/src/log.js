@@ -11,6 +11,12 @@ const ASKS = 2; // requests for lines on their way at most
 const AHEAD = 60; // lines that are fetched beyond what is drawn
 const COPY_LIMIT = 1_000_000; // bytes
 
+const LATE = {
+  busy: "kernel busy: missing lines come when its cell ends",
+  slow: "the kernel is still fetching lines",
+  gone: "kernel gone: missing lines cannot be fetched",
+};
+
 const number = (count) => count.toLocaleString("en");
 const counted = (count) => `${number(count)} ${count === 1 ? "line" : "lines"}`;
 
@@ -40,11 +46,17 @@ export function createLog(host, channel) {
     h("option", { value: "all" }, "everything"),
     h("option", { value: "output" }, "program output"),
   );
-  const follow = button("follow", toggleFollow, { "aria-pressed": "false", title: "stay at the end while the log grows" });
+  const follow = button("follow", toggleFollow, {
+    "aria-pressed": "false", title: "stay at the end while the log grows",
+  });
   const wrap = button("wrap", toggleWrap, { "aria-pressed": "false", title: "break long lines" });
   const first = button("first error", firstError, { title: "go to the first error or exception" });
-  const before = button("↑", () => nextError(true), { title: "previous error (Shift+N)", "aria-label": "previous error" });
-  const next = button("↓", () => nextError(false), { title: "next error (N)", "aria-label": "next error" });
+  const before = button("↑", () => nextError(true), {
+    title: "previous error (Shift+N)", "aria-label": "previous error", "aria-keyshortcuts": "Shift+N",
+  });
+  const next = button("↓", () => nextError(false), {
+    title: "next error (N)", "aria-label": "next error", "aria-keyshortcuts": "N",
+  });
   const copy = button("copy", copyLines, { title: "copy the selected lines, or all of them" });
   const download = button("download", saveLines, { title: "save the whole log as a file" });
   const said = h("span", { class: "livy-log-said", role: "status" });
@@ -72,7 +84,7 @@ export function createLog(host, channel) {
   );
   host.append(element);
   const offs = [
-    channel.on("log", onLog), channel.on("tail", onTail), channel.on("snapshot", () => log && tellOpen()),
+    channel.on("log", onLog), channel.on("tail", onTail), channel.on("snapshot", reopen),
   ];
   show(null);
 
@@ -100,6 +112,14 @@ export function createLog(host, channel) {
 
   function tellOpen() {
     channel.tell("open", { row: log.row, only: log.only, follow: true });
+  }
+
+  /** The kernel has sent everything anew: it may have forgotten what is open, and what it was asked for. */
+  function reopen() {
+    if (!log) return;
+    log.asked = new Map();
+    tellOpen();
+    view.schedule();
   }
 
   function close() {
@@ -131,6 +151,7 @@ export function createLog(host, channel) {
 
   function onTail(message) {
     if (!isOpen(message)) return;
+    if (log.follow && view.hasSelection) stopFollowing(); // text that is being selected must not run away
     grow(message.total);
     log.lines.put(message.from, decode(message.bytes), message.kinds);
     tellExtent();
@@ -180,9 +201,8 @@ export function createLog(host, channel) {
   }
 
   function tellLate() {
-    const late = new Set(log.asked.values());
-    if (late.has("busy")) note(busy, "kernel busy: missing lines come when its cell ends");
-    else note(busy, late.has("slow") ? "the kernel is still fetching lines" : "");
+    const late = [...log.asked.values()].find(Boolean);
+    note(busy, late ? LATE[late] : "");
   }
 
   // Words
@@ -308,7 +328,8 @@ export function createLog(host, channel) {
   function select(range) {
     view.select(range);
     const size = range.to - range.from;
-    tell(size === 1 ? `line ${number(range.to)} selected` : `lines ${number(range.from + 1)}–${number(range.to)} selected`);
+    const last = number(range.to);
+    tell(size === 1 ? `line ${last} selected` : `lines ${number(range.from + 1)}–${last} selected`);
   }
 
   function unselect() {

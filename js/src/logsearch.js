@@ -19,7 +19,9 @@ export function createSearch({ ask, from, mark, go, leave, failed }) {
   const count = h("span", { class: "livy-log-count", role: "status" });
   const before = button("↑", () => step(-1), { title: "previous hit (Shift+Enter)", "aria-label": "previous hit" });
   const next = button("↓", () => step(1), { title: "next hit (Enter)", "aria-label": "next hit" });
-  const matchCase = button("Aa", toggleCase, { title: "match case", "aria-label": "match case", "aria-pressed": "false" });
+  const matchCase = button("Aa", toggleCase, {
+    title: "match case", "aria-label": "match case", "aria-pressed": "false",
+  });
   const element = h(
     "span",
     { class: "livy-log-search", role: "search" },

@@ -247,6 +247,11 @@ export function createView({ drawn, scrolled, numberClicked }) {
     get atEnd() { return scroller.atEnd; },
     get wrapped() { return wrapped; },
     get selected() { return selected; },
+    /** Whether the reader has selected text in it. */
+    get hasSelection() {
+      const selection = getSelection();
+      return !selection.isCollapsed && rowsOf.contains(selection.anchorNode);
+    },
     /** The first visible line. */
     get first() { return Math.floor(scroller.logical / ROW); },
     shows: (line) => scroller.shows(line),
