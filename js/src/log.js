@@ -4,21 +4,17 @@ import { decode } from "./channel.js";
 import { attributes, button, h, say } from "./dom.js";
 import { createLines } from "./lines.js";
 import { createSearch } from "./logsearch.js";
-import { gather, textOf, toClipboard, toFile } from "./logtext.js";
+import { counted, createWhole, number } from "./logtext.js";
 import { createView } from "./logview.js";
 
 const ASKS = 2; // requests for lines on their way at most
 const AHEAD = 60; // lines that are fetched beyond what is drawn
-const COPY_LIMIT = 1_000_000; // bytes
 
 const LATE = {
   busy: "kernel busy: missing lines come when its cell ends",
   slow: "the kernel is still fetching lines",
   gone: "kernel gone: missing lines cannot be fetched",
 };
-
-const number = (count) => count.toLocaleString("en");
-const counted = (count) => `${number(count)} ${count === 1 ? "line" : "lines"}`;
 
 /**
  * Put the log viewer into `host` and return `{open(row, title), close, focus, destroy}`.
@@ -29,7 +25,6 @@ const counted = (count) => `${number(count)} ${count === 1 ? "line" : "lines"}`;
 export function createLog(host, channel) {
   let log = null; // what is open: {row, title, lines, asked, known, done, follow, seen, firstError, errorAt, anchor}
   let only = "all";
-  let saving = null; // {stopped} while a download is under way
 
   const view = createView({ drawn: fetchMissing, scrolled: onScrolled, numberClicked: onNumber });
   const search = createSearch({
@@ -57,8 +52,7 @@ export function createLog(host, channel) {
   const next = button("↓", () => nextError(false), {
     title: "next error (N)", "aria-label": "next error", "aria-keyshortcuts": "N",
   });
-  const copy = button("copy", copyLines, { title: "copy the selected lines, or all of them" });
-  const download = button("download", saveLines, { title: "save the whole log as a file" });
+  const whole = createWhole({ channel, tell, current: () => log, selected: () => view.selected });
   const said = h("span", { class: "livy-log-said", role: "status" });
   const extent = h("span", { class: "livy-log-extent" });
   const trouble = h("div", { class: "livy-log-trouble", role: "status", hidden: true });
@@ -72,7 +66,7 @@ export function createLog(host, channel) {
     search.element,
     h("span", { class: "livy-log-group livy-log-errors" }, first, before, next),
     h("span", { class: "livy-log-group" }, follow, wrap),
-    h("span", { class: "livy-log-group livy-log-whole" }, copy, download),
+    whole.element,
   );
   const element = h(
     "div",
@@ -318,7 +312,7 @@ export function createLog(host, channel) {
     else findError(here, back);
   }
 
-  // Whole lines
+  // Selected lines
 
   function onNumber(line, extend) {
     if (!extend || log.anchor < 0) log.anchor = line;
@@ -337,55 +331,6 @@ export function createLog(host, channel) {
     tell("");
   }
 
-  /** Return how text of a log is asked for, also when another one is open by then. */
-  function source({ row, only: part }) {
-    return (from, to, each) => channel.request("text", { row, only: part, from, to }, { each });
-  }
-
-  async function copyLines() {
-    const asking = log;
-    const { from, to } = view.selected || { from: 0, to: log.lines.total };
-    try {
-      tell("copying …");
-      const parts = await gather(source(log), { from, to, limit: COPY_LIMIT, progress: () => asking === log });
-      if (asking !== log) return;
-      if (!parts) return tell("more than 1 MB is not copied: use download");
-      await toClipboard(textOf(parts));
-      tell(`copied ${counted(to - from)}`);
-    } catch (error) {
-      failed(error);
-    }
-  }
-
-  async function saveLines() {
-    if (saving) return endSaving();
-    const mine = { stopped: false };
-    const asking = log;
-    const to = log.lines.total;
-    saving = mine;
-    say(download, "stop");
-    const progress = (share) => {
-      if (asking === log) tell(mine.stopped ? "download stopped" : `downloading … ${Math.round(100 * share)} %`);
-      return !mine.stopped;
-    };
-    try {
-      progress(0);
-      const parts = await gather(source(asking), { from: 0, to, progress });
-      if (parts) toFile(parts, `${asking.title}.log`);
-      if (parts && asking === log) tell(`saved ${counted(to)}`);
-    } catch (error) {
-      failed(error);
-    } finally {
-      if (saving === mine) endSaving();
-    }
-  }
-
-  function endSaving() {
-    saving.stopped = true;
-    saving = null;
-    say(download, "download");
-  }
-
   // Keys
 
   function onKey(event) {
@@ -394,7 +339,7 @@ export function createLog(host, channel) {
     if (command && event.key === "f") search.focus();
     else if (event.target !== view.element || event.altKey) return;
     else if (command && event.key === "a") select({ from: 0, to: log.lines.total });
-    else if (command && event.key === "c" && view.selected && getSelection().isCollapsed) copyLines();
+    else if (command && event.key === "c" && view.selected && getSelection().isCollapsed) whole.copy();
     else if (command) return;
     else if (event.key === "n" || event.key === "N") nextError(event.shiftKey);
     else if (event.key === "Escape" && view.selected) unselect();

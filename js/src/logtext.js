@@ -1,7 +1,85 @@
 /** Whole lines of a log, fetched from the kernel piece by piece, into the clipboard or a file. */
 
+import { button, h, say } from "./dom.js";
+
+const COPY_LIMIT = 1_000_000; // bytes
 const STEP = 20_000; // lines of one request
 const NEWLINE = 10;
+
+export const number = (count) => count.toLocaleString("en");
+export const counted = (count) => `${number(count)} ${count === 1 ? "line" : "lines"}`;
+
+/**
+ * Return `{element, copy}`: the buttons that copy and save, and what the key for copying does.
+ *
+ * `current()` is the log that is open, `{row, only, title, lines}`; `selected()` the lines that are to be copied,
+ * `{from, to}` exclusive, or null for all; `tell(text)` says how it goes.
+ */
+export function createWhole({ channel, current, selected, tell }) {
+  const download = button("download", saveOrStop, { title: "save the whole log as a file" });
+  const element = h(
+    "span",
+    { class: "livy-log-group livy-log-whole" },
+    button("copy", copy, { title: "copy the selected lines, or all of them" }),
+    download,
+  );
+  let saving = null; // {stopped} while a download is under way
+
+  /** Return how text of a log is asked for, also when another one is open by then. */
+  function source({ row, only }) {
+    return (from, to, each) => channel.request("text", { row, only, from, to }, { each });
+  }
+
+  async function copy() {
+    const log = current();
+    const { from, to } = selected() || { from: 0, to: log.lines.total };
+    try {
+      tell("copying …");
+      const parts = await gather(source(log), { from, to, limit: COPY_LIMIT, progress: () => log === current() });
+      if (log !== current()) return;
+      if (!parts) return tell("more than 1 MB is not copied: use download");
+      await toClipboard(textOf(parts));
+      tell(`copied ${counted(to - from)}`);
+    } catch (error) {
+      tell(error.message);
+    }
+  }
+
+  async function save(log, mine) {
+    const to = log.lines.total;
+    const here = (text) => log === current() && tell(text);
+    const progress = (share) => {
+      here(mine.stopped ? "download stopped" : `downloading … ${Math.round(100 * share)} %`);
+      return !mine.stopped;
+    };
+    progress(0);
+    const parts = await gather(source(log), { from: 0, to, progress });
+    if (!parts) return;
+    toFile(parts, `${log.title}.log`);
+    here(`saved ${counted(to)}`);
+  }
+
+  async function saveOrStop() {
+    if (saving) return stop();
+    const mine = { stopped: false };
+    saving = mine;
+    say(download, "stop");
+    try {
+      await save(current(), mine);
+    } catch (error) {
+      tell(error.message);
+    }
+    if (saving === mine) stop();
+  }
+
+  function stop() {
+    saving.stopped = true;
+    saving = null;
+    say(download, "download");
+  }
+
+  return { element, copy };
+}
 
 /**
  * Return lines [from, to) of a log as a list of byte arrays. `fetch(from, to, each)` asks the kernel for some of them.
