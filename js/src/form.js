@@ -51,8 +51,7 @@ export function createForm({ channel, notices, on }) {
     const sets = groups.map((group) => h("fieldset", {}, h("legend", {}, group),
       fields.filter((field) => field.group === group).map((field) => controls.get(field.key).element)));
     const form = h("form", { on: { submit: (event) => { event.preventDefault(); send(row, controls, submit, trouble); } } },
-      h("div", { class: "livy-form-head" }, h("h3", {}, heading), submit, button("Cancel", close)),
-      trouble,
+      h("div", { class: "livy-form-head" }, h("h3", {}, heading), submit, button("Cancel", close), trouble),
       [note, advice].filter(Boolean).map((text) => h("p", { class: "livy-note" }, text)),
       sets);
     form.noValidate = true; // the kernel checks, and says why

@@ -2,8 +2,8 @@
 
 import { button, h, say } from "./dom.js";
 
-const SHOWN = 10000; // ms that good news stays
-const MOST = 4; // lines
+const SHOWN = 6000; // ms that good news stays
+const MOST = 3; // lines
 
 /** What to say while a request is unanswered, by the channel's word for it. */
 export const LATE_WORDS = {
