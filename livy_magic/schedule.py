@@ -33,8 +33,17 @@ def interval(
     if not awaited:
         pause *= UNAWAITED
     if looked_at:
-        pause = min(pause, max(LOOKED_AT, min(0.005 * youngest_age, LOOKED_AT_OLD)))
+        pause = min(pause, list_pause(youngest_age))
     return max(min(pause, turnover / 2), SHORTEST)
+
+
+def list_pause(quiet: float) -> float:
+    """Return the seconds between two looks at the whole list, while a person looks at it.
+
+    Args:
+        quiet: Seconds in which nothing in it changed.
+    """
+    return max(LOOKED_AT, min(0.005 * quiet, LOOKED_AT_OLD))
 
 
 def log_pause(age: float, watched: int) -> float:

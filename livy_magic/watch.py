@@ -17,7 +17,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from weakref import WeakSet
 
 from .client import LivyClient
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 LATE = 1.0  # YARN may tell a batch's end before Livy has its last lines (protocol, part 3)
 PATIENCE = 60.0  # seconds in which an ended batch's last lines are tried for
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())  # without any, Python would print what is logged
@@ -490,14 +492,15 @@ class Watch(Shared):
             self._changed.notify_all()
             subscribers = list(self._subscribers)
         for callback in subscribers:
-            _call(callback, snapshot)
+            call(callback, snapshot)
 
 
-def _call(callback: Callable[[Snapshot], None], snapshot: Snapshot) -> None:
+def call(callback: Callable[[T], None], news: T) -> None:
+    """Tell a subscriber; what it raises is logged, and harms nobody."""
     try:
-        callback(snapshot)
+        callback(news)
     except Exception:  # noqa: BLE001 -- logged; it is not the watcher's failure
-        _log.exception("a subscriber to a batch failed")
+        _log.exception("a subscriber failed")
 
 
 def explained(failure: Exception) -> LivyError:
