@@ -22,7 +22,7 @@ from weakref import WeakSet
 
 from .client import LivyClient
 from .errors import LivyError, NotFound, ServerError, Unauthorized
-from .logs import Glimpses, Line, Lines, LogTail
+from .logs import Glimpses, Line, Lines, LogTail, Piece
 from .models import BatchId, BatchInfo, is_final
 from .redact import mask_url
 from .schedule import SHORTEST, log_pause
@@ -171,10 +171,15 @@ class Watch(Shared):
         """What is known now."""
         return self._snapshot
 
-    def lines(self, start: int = 0) -> list[Line]:
-        """Return a copy of the log captured so far, from line ``start`` on."""
+    def lines(self, start: int = 0, stop: int | None = None) -> list[Line]:
+        """Return a copy of the log captured so far, or of its lines from ``start`` on up to ``stop``."""
         with self._lock:
-            return self._lines.since(start)
+            return self._lines.between(start, stop)
+
+    def pieces(self, start: int = 0) -> list[Piece]:
+        """Return the same as :meth:`lines` from ``start``, a multiple of 1,000, but packed."""
+        with self._lock:
+            return self._lines.pieces(start)
 
     def subscribe(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
         """Call ``callback(snapshot)`` from now on at each change.

@@ -358,7 +358,7 @@ def test_lines_come_back_as_they_were(pieces: list[list[Line]], start: int, pack
             lines.extend(piece)
         everything = [line for piece in pieces for line in piece]
         assert len(lines) == len(everything)
-        assert lines.since(start) == everything[start:]
+        assert lines.between(start) == everything[start:]
 
 
 def test_what_terminals_and_encodings_trip_over_is_only_text() -> None:
@@ -367,8 +367,8 @@ def test_what_terminals_and_encodings_trip_over_is_only_text() -> None:
     for _ in range(300):
         lines.extend(Line(text, "program") for text in odd[:5] + odd[6:])
     lines.extend([Line(odd[5], "program")])
-    assert [line.text for line in lines.since(1796)] == [*odd[2:5], odd[6], odd[5]][-5:]
-    assert {line.text for line in lines.since(0)} == set(odd)
+    assert [line.text for line in lines.between(1796)] == [*odd[2:5], odd[6], odd[5]][-5:]
+    assert {line.text for line in lines.between(0)} == set(odd)
 
 
 def test_many_lines_take_little_more_memory_than_their_text() -> None:
