@@ -33,7 +33,7 @@ TRUSTED = 50  # lines that have to be met again where they were not before: fewe
 REMEMBERED = 1000  # known lines by which the place in a window is found again
 PACKED = 1000  # lines that are kept as one piece of text
 
-_STDOUT = "stdout: "
+STDOUT = "stdout: "
 _STDERR = "\nstderr: "
 _DIAGNOSTICS = re.compile(r"\n\w+ Diagnostics: ")
 _SPARK_LAYOUT = re.compile(
@@ -82,7 +82,7 @@ def split_sections(entries: Sequence[str], start: int = 0) -> Sections:
     sections = Sections([], [], [])
     current = sections.stdout
     for position, entry in enumerate(entries, start):
-        if position == 0 and entry == _STDOUT:
+        if position == 0 and entry == STDOUT:
             continue
         if entry == _STDERR:
             current = sections.stderr
