@@ -91,7 +91,7 @@ class LogText:
     def hits(self, only: Only, query: str, start: int, *, case: bool) -> Iterator[int]:
         """Yield the numbers of the lines from ``start`` on that hold a text, in rising order."""
         pattern = re.compile(re.escape(query), 0 if case else re.IGNORECASE)
-        return self._matching(only, pattern, start, len(self._numbers(only)))
+        return self._matching(only, pattern, start, self.total(only))
 
     def error(self, only: Only, at: int, *, back: bool) -> int | None:
         """Return the number of the first error at or behind a line, or of the last one before it."""
