@@ -85,11 +85,12 @@ def request(values: Values, batch: Batch | None) -> BatchRequest:
         value = values.get(key)
         if value in (None, "", [], {}) and field.name != "file":
             continue
-        if before is not None and key in shown and value == shown[key]:
-            taken[field.name] = getattr(before, field.name)
+        kept = getattr(before, field.name, None)
+        if key in shown and value == shown[key] and MASK not in str(kept):
+            taken[field.name] = kept
             continue
         try:
-            value = _unmasked(value, shown.get(key), before and getattr(before, field.name))
+            value = _unmasked(value, shown.get(key), kept)
             taken[field.name] = checked(field, value or None, text=True)
         except InvalidRequest as wrong:
             errors[key] = str(wrong)
@@ -143,7 +144,7 @@ def _unmasked(value: Any, shown: Any, before: Any) -> Any:
             key: before.get(key, item) if item == shown.get(key) else item
             for key, item in value.items()
         }
-    if MASK in json.dumps(value) and MASK not in str(before):
+    if MASK in json.dumps(value):
         raise InvalidRequest(f"{MASK} stands for a secret that is not kept: give it again")
     return value
 

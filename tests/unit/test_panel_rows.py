@@ -108,7 +108,8 @@ def test_how_long_a_batch_took_is_said_only_where_it_is_known() -> None:
     listed = List(info(0), info(1, "running"))
     listed.becomes(info(0), info(1, "running"), info(2, "running"))
     listed.becomes(info(0), info(1, "running"), info(2, "running"), info(3, "running"), after=500)
-    by_id = dict(zip(listed.column("id"), zip(listed.column("start"), listed.column("exact"))))
+    times = zip(listed.column("start"), listed.column("exact"), strict=True)
+    by_id = dict(zip(listed.column("id"), times, strict=True))
     assert by_id == {0: (None, 0), 1: (1000, 0), 2: (1002, 1), 3: (1502, 0)}
 
 
