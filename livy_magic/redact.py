@@ -97,7 +97,9 @@ def plain(text: str) -> str:
 
 def coloured(text: str) -> str:
     """Return what :func:`plain` does, but with the ANSI sequences that set colours (SGR)."""
-    return _CONTROL.sub(lambda found: found[0] if SGR.fullmatch(found[0]) else _visible(found), text)
+    return _CONTROL.sub(
+        lambda found: found[0] if SGR.fullmatch(found[0]) else _visible(found), text
+    )
 
 
 def _visible(match: re.Match[str]) -> str:
