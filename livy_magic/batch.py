@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +13,20 @@ from . import fields, recorder
 from .display import FROM_HISTORY, LONGEST_LINE, label
 from .errors import BatchFailed, BatchGone, InvalidRequest, NotFound, Unreachable, WaitTimeout
 from .export import rendered
-from .logs import Line
+from .logs import KINDS, Kind, Line
 from .models import POST_FIELDS, BatchId, BatchInfo, BatchRequest, is_final, is_success
 from .names import is_unique
 from .redact import MASK, plain
-from .watch import Snapshot, Watch, is_another
+from .snapshot import Snapshot, is_another
+from .watch import Watch
 
 if TYPE_CHECKING:
     from .history import Entry
     from .livy import Livy, Plan
 
-OUTPUT = frozenset({"program", "gap"})  # kinds of log lines that are the program's own
+OUTPUT: frozenset[Kind] = frozenset(
+    {"program", "gap"}
+)  # kinds of log lines that are the program's own
 # Where the JVM was says little; what it complained of, in the lines between, says all.
 STACK_FRAME = re.compile(r"\s+at [\w.$<>/]+\(|\s*\.\.\. \d+ (more|common frames)")
 KILL_PAUSE = 0.5  # seconds until a DELETE whose answer was lost is followed up
@@ -207,9 +211,12 @@ class Batch:
     def last_words(self) -> list[str]:
         """Return the end of what it printed, or else of its log: why it failed, if it did."""
         self.look()  # the log of a batch that had ended when it was found has not been read yet
-        log = [line.text for line in self.watch.lines() if not STACK_FRAME.match(line.text)]
-        own = [text for text in self.output_so_far() if not STACK_FRAME.match(text)]
-        return [plain(text)[:LONGEST_LINE] for text in (own or log)[-CAUSE_LINES:]]
+        return self._complaints(OUTPUT) or self._complaints(KINDS)
+
+    def _complaints(self, kinds: Collection[Kind]) -> list[str]:
+        texts = (line.text for line in self.watch.backwards(kinds))
+        said = (plain(text)[:LONGEST_LINE] for text in texts if not STACK_FRAME.match(text))
+        return list(itertools.islice(said, CAUSE_LINES))[::-1]
 
     def log(self) -> list[str]:
         """Return every log line that the server offered, in order; lost ones show as a gap.
@@ -230,9 +237,10 @@ class Batch:
         """
         return [line.text for line in self._news() if line.kind in OUTPUT]
 
-    def output_so_far(self) -> list[str]:
-        """Return the output captured until now, without asking the server for more."""
-        return [line.text for line in self.watch.lines() if line.kind in OUTPUT]
+    def last_output(self, count: int) -> list[str]:
+        """Return the last lines of output captured until now, without asking the server for more."""
+        newest = itertools.islice(self.watch.backwards(OUTPUT), count)
+        return [line.text for line in newest][::-1]
 
     def _news(self) -> list[Line]:
         snapshot = self.look()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from .models import BatchInfo, is_final, is_success
 from .redact import plain
-from .watch import Snapshot
+from .snapshot import Snapshot
 
 if TYPE_CHECKING:
     from .history import Entry

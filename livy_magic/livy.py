@@ -35,9 +35,9 @@ from .names import another, unique
 from .paths import resolve
 from .progress import Patient, Report, silent
 from .redact import MASK, mask_url
+from .snapshot import is_another
 from .staging import Staging, Upload
 from .submission import by_name, settle_orphans, submit
-from .watch import is_another
 from .watcher import Watcher
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import itertools
 import math
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -163,6 +163,17 @@ class Lines:
         """Return all lines from number ``start`` on, a multiple of 1,000, packed: 1,000 in each but the last."""
         packed = self._packed[start // PACKED :]
         return [*packed, Piece.of(self._last)] if self._last else packed
+
+
+def backwards(pieces: Sequence[Piece], kinds: Collection[Kind]) -> Iterator[Line]:
+    """Yield the lines of some kinds, the last one first; only these are unpacked."""
+    others = bytes(number for number, kind in enumerate(KINDS) if kind not in kinds)
+    for piece in reversed(pieces):
+        ahead = piece.kinds.rstrip(others)
+        while ahead:
+            number = len(ahead) - 1
+            yield Line(piece.text(number), KINDS[ahead[number]])
+            ahead = ahead[:number].rstrip(others)
 
 
 class Glimpses:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from .errors import LivyError
 from .listing import Listing
 from .models import BatchId, BatchInfo, is_final
-from .watch import Shared, call, explained
+from .shared import Shared, call
+from .snapshot import explained
 
 SHORT = 200  # batches up to which all of the list is read each time
 NEWEST = 20  # known batches that are read again with those that are new

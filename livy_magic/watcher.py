@@ -14,7 +14,9 @@ from .listing import Listing
 from .models import BatchId, BatchInfo
 from .roster import Roster
 from .schedule import LONGEST, backoff, interval, list_pause
-from .watch import LATE, Shared, Watch, contradicts, explained
+from .shared import Shared
+from .snapshot import contradicts, explained
+from .watch import LATE, Watch
 
 
 class Watcher(Shared):

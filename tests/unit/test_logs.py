@@ -10,7 +10,17 @@ from unittest import mock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livy_magic.logs import KINDS, SPARK_MARK, Glimpses, Line, Lines, LogTail, split_sections
+from livy_magic.logs import (
+    KINDS,
+    SPARK_MARK,
+    Glimpses,
+    Kind,
+    Line,
+    Lines,
+    LogTail,
+    backwards,
+    split_sections,
+)
 from livy_magic.models import LogPage
 
 
@@ -349,16 +359,24 @@ some_lines = st.lists(st.builds(Line, st.text(), st.sampled_from(KINDS)), max_si
 
 
 @given(
-    pieces=st.lists(some_lines, max_size=5), start=st.integers(0, 200), packed=st.integers(1, 30)
+    pieces=st.lists(some_lines, max_size=5),
+    start=st.integers(0, 200),
+    stop=st.integers(0, 200) | st.none(),
+    kinds=st.sets(st.sampled_from(KINDS)),
+    packed=st.integers(1, 30),
 )
-def test_lines_come_back_as_they_were(pieces: list[list[Line]], start: int, packed: int) -> None:
+def test_lines_come_back_as_they_were(
+    pieces: list[list[Line]], start: int, stop: int | None, kinds: set[Kind], packed: int
+) -> None:
     with mock.patch("livy_magic.logs.PACKED", packed):
         lines = Lines()
         for piece in pieces:
             lines.extend(piece)
         everything = [line for piece in pieces for line in piece]
         assert len(lines) == len(everything)
-        assert lines.between(start) == everything[start:]
+        assert lines.between(start, stop) == everything[start:stop]
+        some = [line for line in reversed(everything) if line.kind in kinds]
+        assert list(backwards(lines.pieces(), kinds)) == some
 
 
 def test_what_terminals_and_encodings_trip_over_is_only_text() -> None:
