@@ -16,7 +16,7 @@ from ..display import FROM_HISTORY
 from ..models import BatchId, BatchInfo, is_final, is_success
 from ..redact import plain
 from ..roster import ListSnapshot
-from ..watch import is_another
+from ..snapshot import is_another
 from .notes import note
 
 if TYPE_CHECKING:
