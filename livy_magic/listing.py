@@ -7,7 +7,7 @@ not where it was is looked for before that; what is new, before the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from http import HTTPStatus
 
 from .client import LivyClient
@@ -95,6 +95,10 @@ class Listing:
         for one in missing:
             self._places.pop(one, None)
         return found
+
+    def places(self, wanted: Iterable[BatchId]) -> list[int]:
+        """Return where some batches stood when they were seen, of those that were."""
+        return [self._places[one] for one in wanted if one in self._places]
 
     def read(self, start: int, size: int) -> BatchPage:
         """Return a part of the list, and remember where those stand that have not ended."""

@@ -469,6 +469,7 @@ class Livy:
         self._plans[_identity(info)] = replace(plan, uploads=())
         batch = self.handle(info, submitted, key=done.key)
         batch.keep_current()
+        self.watcher.roster.refresh()
         return batch
 
     def _settle_orphans(self) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from .errors import LivyError
-from .listing import Listing
-from .models import BatchId, BatchInfo, is_final
+from .listing import NEAR, Listing
+from .models import BatchId, BatchInfo, BatchPage, is_final
+from .schedule import list_pause
 from .shared import Shared, call
 from .snapshot import explained
 
@@ -66,8 +67,9 @@ class Roster(Shared):
         self._wanted = False
         self._changed_at = clock()
         # The rest belongs to the watcher's thread.
-        self.fresh: Mapping[BatchId, BatchInfo] = {}
+        self.fresh: dict[BatchId, BatchInfo] = {}
         self._total = 0
+        self._running = 0
         self._read_whole = float("-inf")  # when all of a long list was read
 
     @property
@@ -105,8 +107,9 @@ class Roster(Shared):
 
     def refresh(self) -> None:
         """Have the list read now, if somebody looks: something was done that changes it."""
-        self._wanted = True
-        self._wake()
+        if self._lookers:
+            self._wanted = True
+            self._wake()
 
     # -- for the watcher --
 
@@ -118,12 +121,12 @@ class Roster(Shared):
     @property
     def wanted(self) -> bool:
         """Whether somebody waits for a look right now."""
-        return self._wanted and self._lookers > 0
+        return self._wanted and self.is_looked_at
 
     @property
-    def quiet(self) -> float:
-        """Seconds in which nothing in it changed."""
-        return self._clock() - self._changed_at
+    def pause(self) -> float:
+        """Seconds between two looks."""
+        return list_pause(self._clock() - self._changed_at, self._running)
 
     def look(self) -> LivyError | None:
         """Read what may have changed, and publish it; only ever called in one thread.
@@ -147,24 +150,38 @@ class Roster(Shared):
         return None
 
     def _read(self, known: tuple[BatchInfo, ...], now: float) -> tuple[BatchInfo, ...]:
-        start = max(0, self._total - NEWEST) if self._total > SHORT else 0
-        page = self._listing.read(start, AT_ONCE)
-        if page.total < self._total and start:  # so many were removed that the end is elsewhere
-            start = max(0, page.total - NEWEST) if page.total > SHORT else 0
-            page = self._listing.read(start, AT_ONCE)
-        self._total = page.total
-        fresh = {info.id: info for info in page.batches}
-        self.fresh = fresh
-        if start == 0 and len(page.batches) >= page.total:
+        running = {info.id for info in known if not is_final(info.state)}
+        self._running = len(running)
+        total = self._total
+        page = self._read_from(self._start(running))
+        if page.start and page.total < total:  # some were removed: the end is further to the front
+            page = self._read_from(self._start(()))
+        if page.start == 0 and len(page.batches) >= page.total:
             return page.batches
-        new = fresh.keys() - {info.id for info in known}
+        known_ids = {info.id for info in known}
+        new = [info for info in page.batches if info.id not in known_ids]
         if len(known) + len(new) != page.total and now - self._read_whole >= AGAIN:
             self._read_whole = now
             return self._read_all(page.total)
-        running = {info.id for info in known if not is_final(info.state)}
-        fresh |= self._listing.views(running - fresh.keys(), least=1)
-        kept = [fresh.get(info.id, info) for info in known]
-        return (*kept, *(info for info in page.batches if info.id in new))
+        self.fresh |= self._listing.views(running - self.fresh.keys(), least=1)
+        return (*(self.fresh.get(info.id, info) for info in known), *new)
+
+    def _start(self, running: Collection[BatchId]) -> int:
+        """Return from where on the list is read: what runs near its end is read with that."""
+        if self._total <= SHORT:
+            return 0
+        start = max(0, self._total - NEWEST)
+        for place in sorted(self._listing.places(running), reverse=True):
+            if place < start - NEAR:
+                break
+            start = min(start, place)
+        return start
+
+    def _read_from(self, start: int) -> BatchPage:
+        page = self._listing.read(start, max(self._total - start, 0) + AT_ONCE)
+        self._total = page.total
+        self.fresh = {info.id: info for info in page.batches}
+        return page
 
     def _read_all(self, total: int) -> tuple[BatchInfo, ...]:
         """Read it in parts, from the end: what is removed meanwhile makes the rest move to the front."""

@@ -13,7 +13,7 @@ from .errors import LivyError, ServerError, Unauthorized, Unreachable
 from .listing import Listing
 from .models import BatchId, BatchInfo
 from .roster import Roster
-from .schedule import LONGEST, backoff, interval, list_pause
+from .schedule import LONGEST, backoff, interval
 from .shared import Shared
 from .snapshot import contradicts, explained
 from .watch import LATE, Watch
@@ -182,7 +182,7 @@ class Watcher(Shared):
                 turnover=min(watch.turnover for watch in watches),
             )
         if self.roster.is_looked_at:
-            every = min(every, list_pause(self.roster.quiet))
+            every = min(every, self.roster.pause)
         return min(every, LATE) if any(watch.is_ending for watch in watches) else every
 
     def _start(self) -> None:
