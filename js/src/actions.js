@@ -1,0 +1,107 @@
+/** What is asked of the kernel for batches: kill, after one question, and copying a batch as a line. */
+
+import { button, h, say } from "./dom.js";
+import { toClipboard } from "./logtext.js";
+import { LATE_WORDS } from "./notices.js";
+import { title } from "./rows.js";
+
+const NAMED = 5; // batches named in a question; of more, the number is said
+
+function named(titles) {
+  const more = titles.length - NAMED;
+  return titles.slice(0, NAMED).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+/** Say whether a batch can be killed: it has not ended, and Livy lists it. */
+export function killable(store, batch) {
+  return Boolean(batch && batch.known && store.tone(batch.state) === "open");
+}
+
+/** Return `{element, kill(rows), copy(row)}`; `element` is the place of the question. `grid` shows what is pending. */
+export function createActions({ channel, store, grid, notices }) {
+  const question = h("span", { class: "livy-question", id: `livy-question-${channel.view}` });
+  const yes = button("Kill", () => confirmed(), { class: "livy-danger" });
+  const no = button("Keep running", () => close());
+  const element = h("div", {
+    class: "livy-confirm", role: "alertdialog", "aria-labelledby": question.id, hidden: true,
+    on: { keydown: (event) => { if (event.key === "Escape") close(); } },
+  }, question, yes, no);
+  let asked = [];
+  let back = null;
+
+  function kill(rows) {
+    const batches = rows.map((row) => store.get(row)).filter((batch) => killable(store, batch));
+    const ended = rows.length - batches.length;
+    if (!batches.length) {
+      notices.add(rows.length === 1 ? "that batch has ended already" : "these batches have ended already", "bad");
+      return;
+    }
+    asked = batches.map((batch) => ({ row: batch.row, title: title(batch) }));
+    const which = asked.length === 1 ? asked[0].title : `${asked.length} batches: ${named(asked.map((batch) => batch.title))}`;
+    say(question, `Kill ${which}?${ended ? ` (${ended} of the selected ended already)` : ""}`);
+    say(yes, asked.length === 1 ? "Kill" : `Kill ${asked.length}`);
+    if (element.hidden) back = document.activeElement;
+    element.hidden = false;
+    yes.focus();
+  }
+
+  function close() {
+    element.hidden = true;
+    if (back && back.isConnected && !back.disabled) back.focus({ preventScroll: true });
+    else grid.focus();
+  }
+
+  async function confirmed() {
+    const batches = asked;
+    close();
+    const what = batches.length === 1 ? batches[0].title : `${batches.length} batches`;
+    const update = notices.add(`kill requested: ${what}`, "busy");
+    const titles = new Map(batches.map((batch) => [batch.row, batch.title]));
+    const failures = [];
+    const done = [];
+    for (const row of titles.keys()) grid.pending(row, "kill requested …");
+    grid.clearChecked();
+    const each = (ack) => {
+      const rows = ack.row === null || ack.row === undefined ? [...titles.keys()] : [ack.row];
+      for (const row of rows) {
+        grid.pending(row, "");
+        if (ack.ok) done.push(ack.text);
+        else failures.push(`${titles.get(row)}: ${ack.text}`);
+      }
+    };
+    const late = (lateness) => {
+      update(`kill requested: ${what}; ${LATE_WORDS[lateness]}`, lateness === "gone" ? "bad" : "busy");
+      if (lateness === "gone") for (const row of titles.keys()) grid.pending(row, "");
+    };
+    await channel.request("kill", { rows: [...titles.keys()] }, { each, late });
+    if (failures.length) update(`${done.length ? `killed: ${done.length}; ` : ""}not killed: ${named(failures)}`, "bad");
+    else update(done.length === 1 ? done[0] || `killed: ${what}` : `killed: ${what}`, "good");
+  }
+
+  async function copy(row) {
+    const what = title(store.get(row));
+    const update = notices.add(`copying ${what} as a line …`, "busy");
+    try {
+      const { text } = await channel.request("line", { row }, { late: (lateness) => update(LATE_WORDS[lateness], "busy") });
+      try {
+        await toClipboard(text);
+        update(`copied: ${text.split("\n")[0]}`, "good");
+      } catch {
+        update(`this browser does not let the panel copy; here is ${what} as a line`, "good");
+        element.before(shownLine(text));
+      }
+    } catch (error) {
+      update(`not copied: ${error.message}`, "bad");
+    }
+  }
+
+  return { element, kill, copy };
+}
+
+function shownLine(text) {
+  const area = h("textarea", { class: "livy-line", readonly: true, rows: Math.min(8, text.split("\n").length), "aria-label": "the batch as a line" });
+  area.value = text;
+  const place = h("div", { class: "livy-shown-line" }, area, button("×", () => place.remove(), { class: "livy-quiet", "aria-label": "close" }));
+  queueMicrotask(() => area.select());
+  return place;
+}

@@ -1,0 +1,83 @@
+/** A line's colour codes become pieces of text with classes. Pure: no markup, and only colours that are in range. */
+
+import Anser from "anser";
+
+const LONGEST = 4000; // characters of a line that are shown; the kernel cuts earlier
+const PIECES = 200; // of a line; what follows is shown plain
+const MARKS = 200; // hits marked in a line
+
+// Control characters, and those that turn the direction of text around. ESC alone may stay: it begins a colour.
+const UNSEEN = /[\u0000-\u0008\u000a-\u001a\u001c-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const COLOUR = "\\[[\\d;]*m";
+const OTHER_ESCAPE = new RegExp(`\\u001b(?!${COLOUR})(?:\\[[\\d;:?]*[@-~]?)?`, "g");
+const ANY_COLOUR = new RegExp(`\\u001b${COLOUR}`, "g");
+const LEVELS = [0, 95, 135, 175, 215, 255]; // of red, green and blue in the palette of 256 colours
+
+function paletteColour(number) {
+  if (number >= 232) return Array(3).fill(8 + (number - 232) * 10);
+  const cube = number - 16;
+  return [Math.floor(cube / 36), Math.floor(cube / 6) % 6, cube % 6].map((level) => LEVELS[level]);
+}
+
+function colour(name, trueText) {
+  if (name === "ansi-truecolor") return trueText.split(", "); // three numbers that anser has checked
+  const palette = /^ansi-palette-(\d{1,3})$/.exec(name || "");
+  return palette ? paletteColour(Number(palette[1])) : null;
+}
+
+function piece(token) {
+  const classes = token.decorations.map((decoration) => `ansi-${decoration}`);
+  const made = { text: token.content, classes };
+  for (const ground of ["fg", "bg"]) {
+    const rgb = colour(token[ground], token[`${ground}_truecolor`]);
+    if (rgb) made[ground] = `rgb(${rgb.join(" ")})`;
+    if (rgb) classes.push(`ansi-${ground}`);
+    else if (token[ground]) classes.push(`${token[ground]}-${ground}`);
+  }
+  return made;
+}
+
+function clean(line) {
+  return line.slice(0, LONGEST).replace(OTHER_ESCAPE, "\ufffd").replace(UNSEEN, "\ufffd");
+}
+
+/** Return a line's text without its colours. */
+export function plain(line) {
+  return clean(line).replace(ANY_COLOUR, "");
+}
+
+/**
+ * Return `[{text, classes, fg?, bg?}]` of a line. `fg` and `bg` are CSS colours for what has no class of its own.
+ * A line begins with the colours in force, so each is read for itself.
+ */
+export function pieces(line) {
+  const text = clean(line);
+  if (!text.includes("\u001b")) return [{ text, classes: [] }];
+  const tokens = text.split(/(?=\u001b)/);
+  const read = Anser.ansiToJson(tokens.slice(0, PIECES).join(""), { use_classes: true, remove_empty: true });
+  const rest = tokens.slice(PIECES).join("").replace(ANY_COLOUR, "");
+  return [...read.map(piece), ...(rest ? [{ text: rest, classes: [] }] : [])];
+}
+
+/** Return the pattern that finds `query` in a line as it stands there, or null if there is nothing to find. */
+export function pattern(query, matchCase) {
+  if (!query) return null;
+  return new RegExp(query.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), matchCase ? "gu" : "giu");
+}
+
+/** Return the pieces cut so that each hit of the pattern is a piece, or several, with `hit: true`. */
+export function marked(parts, found) {
+  if (!found) return parts;
+  const hits = [...parts.map((part) => part.text).join("").matchAll(found)].slice(0, MARKS);
+  const cuts = hits.flatMap((hit) => [hit.index, hit.index + hit[0].length]); // begin, end, begin, end, …
+  let place = 0;
+  return parts.flatMap((part) => {
+    const start = place;
+    place += part.text.length;
+    const inside = [...new Set(cuts)].filter((cut) => cut > start && cut < place);
+    return [start, ...inside].map((from, i) => {
+      const text = part.text.slice(from - start, (inside[i] ?? place) - start);
+      return { ...part, text, hit: cuts.filter((cut) => cut <= from).length % 2 === 1 };
+    });
+  });
+}

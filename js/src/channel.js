@@ -1,0 +1,231 @@
+/**
+ * The one place that talks to the widget's model, that is, to the kernel.
+ *
+ *   channel.request(type, members, {each, late}) -> Promise of the last answer. Several answers belong to one request
+ *       of `kill` (one a row) and `text` (pieces): `each` is called with every one. `late` is called with "busy" when
+ *       the kernel has said nothing for 2.5 s, with "slow" when it listens but has not answered yet, with "gone" when
+ *       the kernel is gone, so that no answer will come. Never times out.
+ *       An `ack` that says no rejects the promise with its text as the error's message, but for kill and submit, where
+ *       the caller reads it.
+ *   channel.tell(type, members): a message without answer.
+ *   channel.on(type, handler) -> off. Messages for other views never arrive. A message is what the kernel sent, with
+ *       `bytes`: its first buffer as an inflated Uint8Array, or null; `decode(bytes)` makes text of it.
+ *       The channel's own type "kernel" says `{state: "starting" | "alive" | "busy" | "gone"}` at each change.
+ *
+ * Messages are handled one after the other, in the order of their arrival, although inflating takes its time.
+ */
+
+export const LATE = 2500; // ms without an answer until the kernel is called busy
+const ASK = 2000; // ms: a request that waits for so long asks whether the kernel listens at all
+const PING_EVERY = 10000; // ms
+const GONE = 5000; // ms from hello without any message until the kernel is called gone
+
+const utf8 = new TextDecoder();
+
+/** Return the text of a buffer, "" for null. */
+export function decode(bytes) {
+  return bytes ? utf8.decode(bytes) : "";
+}
+
+/** Say whether this browser can inflate what the kernel compressed. */
+export function canInflate() {
+  return typeof DecompressionStream !== "undefined";
+}
+
+async function bytesOf(content, buffers) {
+  if (!buffers || !buffers.length) return null;
+  const { buffer, byteOffset, byteLength } = buffers[0];
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+  if (!content.deflate) return bytes;
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+function isLast(request, message) {
+  if (message.type === "text") return message.last;
+  if (request.type !== "kill" || message.row === null || message.row === undefined) return true;
+  request.rows.delete(message.row);
+  return request.rows.size === 0;
+}
+
+function isRefusal(request, message) {
+  return message.type === "ack" && !message.ok && request.type !== "kill" && request.type !== "submit";
+}
+
+/**
+ * Return the channel of one view.
+ *
+ * `frontend` is "lab", "notebook" or "other"; `disconnected()` says whether the widget manager knows that the kernel's
+ * end is dead.
+ */
+export function createChannel(model, { frontend = "other", disconnected = () => false } = {}) {
+  const view = Math.random().toString(36).slice(2) + Date.now().toString(36);
+  const handlers = new Map();
+  const waiting = new Map(); // id -> request
+  const timers = new Set();
+  let lastId = 0;
+  let kernel = "starting";
+  let heard = false; // anything from the kernel since the last hello
+  let on = true;
+  let closed = false;
+  let queue = Promise.resolve();
+
+  function emit(type, message) {
+    for (const handler of [...(handlers.get(type) || [])]) {
+      try {
+        handler(message);
+      } catch (error) {
+        reportError(error); // shown in the panel by index.js; the other handlers still get the message
+      }
+    }
+  }
+
+  function after(ms, action) {
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      action();
+    }, ms);
+    timers.add(timer);
+    return timer;
+  }
+
+  function stop(timer) {
+    clearTimeout(timer);
+    timers.delete(timer);
+  }
+
+  function setKernel(state) {
+    if (state === kernel || closed) return;
+    kernel = state;
+    if (state === "gone") for (const request of waiting.values()) setLateness(request, "gone");
+    emit("kernel", { state });
+  }
+
+  function reckon() {
+    if (disconnected() || kernel === "gone") setKernel("gone"); // until it says something
+    else if ([...waiting.values()].some((request) => request.lateness === "busy")) setKernel("busy");
+    else if (heard) setKernel("alive");
+  }
+
+  function send(content) {
+    try {
+      model.send(content);
+    } catch (error) {
+      setKernel("gone"); // the comm is closed: what waits stays unanswered, and the state says why
+      console.warn("livy_magic: the kernel's end of the panel is closed", error);
+    }
+  }
+
+  function beLate(request) {
+    if (!waiting.has(request.id)) return;
+    if (kernel === "gone") return setLateness(request, "gone");
+    // A newer answer proves that the kernel has read this request, too: messages keep their order.
+    setLateness(request, request.id < newestAnswer ? "slow" : "busy");
+  }
+
+  let newestAnswer = 0;
+
+  function setLateness(request, lateness) {
+    if (request.lateness === lateness) return;
+    request.lateness = lateness;
+    if (request.late) request.late(lateness);
+    if (lateness !== "gone") reckon();
+  }
+
+  function answered(message) {
+    newestAnswer = Math.max(newestAnswer, message.id);
+    for (const request of waiting.values()) {
+      if (request.lateness === "busy" && request.id < newestAnswer) setLateness(request, "slow");
+    }
+    const request = waiting.get(message.id);
+    if (!request) return;
+    if (request.each) request.each(message);
+    if (!isLast(request, message)) return;
+    waiting.delete(request.id);
+    request.timers.forEach(stop);
+    if (isRefusal(request, message)) request.reject(new Error(message.text));
+    else request.resolve(message);
+  }
+
+  async function receive(content, buffers) {
+    if (closed || !content || (content.view !== undefined && content.view !== null && content.view !== view)) return;
+    const message = { ...content, bytes: await bytesOf(content, buffers) };
+    if (closed) return;
+    heard = true;
+    if (kernel === "gone" && !disconnected()) setKernel("starting");
+    if (typeof message.id === "number") answered(message);
+    emit(message.type, message);
+    reckon();
+  }
+
+  function onMessage(content, buffers) {
+    queue = queue.then(() => receive(content, buffers)).catch(reportError);
+  }
+
+  function onLiveness() {
+    // The widget manager marks its own element first or last; look when all have been told.
+    after(0, () => {
+      if (disconnected()) setKernel("gone");
+      else hello();
+    });
+  }
+
+  function hello() {
+    heard = false;
+    send({ type: "hello", view, frontend, deflate: canInflate() });
+    after(GONE, () => {
+      if (!heard) setKernel("gone");
+    });
+    reckon();
+  }
+
+  function request(type, members = {}, { each, late } = {}) {
+    return new Promise((resolve, reject) => {
+      const id = ++lastId;
+      const entry = { id, type, each, late, resolve, reject, lateness: "", rows: new Set(members.rows), timers: [] };
+      waiting.set(id, entry);
+      if (kernel === "gone") after(0, () => beLate(entry));
+      if (type !== "ping") entry.timers.push(after(ASK, ping));
+      entry.timers.push(after(LATE, () => beLate(entry)));
+      send({ type, view, id, ...members });
+    });
+  }
+
+  function ping() {
+    if (![...waiting.values()].some((entry) => entry.type === "ping" && entry.id === lastId)) request("ping");
+  }
+
+  function tell(type, members = {}) {
+    send({ type, view, ...members });
+  }
+
+  function visible(now) {
+    if (now === on) return;
+    on = now;
+    tell("visible", { on });
+    if (on) ping();
+  }
+
+  function listen(type, handler) {
+    if (!handlers.has(type)) handlers.set(type, new Set());
+    handlers.get(type).add(handler);
+    return () => handlers.get(type).delete(handler);
+  }
+
+  function destroy() {
+    if (!closed) tell("bye");
+    closed = true;
+    clearInterval(pinger);
+    timers.forEach(clearTimeout);
+    model.off("msg:custom", onMessage);
+    model.off("comm_live_update", onLiveness);
+  }
+
+  model.on("msg:custom", onMessage);
+  model.on("comm_live_update", onLiveness);
+  const pinger = setInterval(() => {
+    if (on && ![...waiting.values()].some((entry) => entry.type === "ping")) ping();
+  }, PING_EVERY);
+
+  return { view, request, tell, on: listen, hello, visible, destroy, get kernel() { return kernel; } };
+}

@@ -1,0 +1,179 @@
+/** The form to submit a batch: made from the fields that the kernel sends. */
+
+import { attributes, button, h, say } from "./dom.js";
+import { LATE_WORDS } from "./notices.js";
+
+/**
+ * Return `{element, open(row), isOpen}`; row null is an empty form, else what that batch was submitted with.
+ *
+ * `on.opened(open)` is called when it opens and closes, `on.submitted(row)` with the new batch's row. What was typed
+ * stays until it is submitted or cancelled.
+ */
+export function createForm({ channel, notices, on }) {
+  const element = h("div", {
+    class: "livy-form", role: "dialog", "aria-modal": "true", hidden: true, tabindex: -1,
+    on: { keydown: (event) => { if (event.key === "Escape") close(); } },
+  });
+  let back = null;
+  let turn = 0;
+
+  async function open(row, name = "") {
+    const mine = ++turn;
+    const heading = row === null ? "New batch" : `Resubmit ${name}`;
+    if (element.hidden) back = document.activeElement;
+    const wait = h("p", { class: "livy-note", role: "status" }, "asking the kernel for the form …");
+    attributes(element, { "aria-label": heading });
+    element.replaceChildren(h("h3", {}, heading), wait, button("Cancel", close));
+    element.hidden = false;
+    on.opened(true);
+    element.focus();
+    try {
+      const form = await channel.request("form", { row }, { late: (lateness) => say(wait, LATE_WORDS[lateness]) });
+      if (mine === turn && !element.hidden) fill(form, row, heading);
+    } catch (error) {
+      say(wait, error.message);
+    }
+  }
+
+  function close() {
+    turn += 1;
+    if (element.hidden) return;
+    element.hidden = true;
+    on.opened(false);
+    if (back && back.isConnected) back.focus({ preventScroll: true });
+  }
+
+  function fill({ fields, values, note, advice }, row, heading) {
+    const controls = new Map(fields.map((field) => [field.key, createControl(field, values[field.key], channel.view)]));
+    const groups = [...new Set(fields.map((field) => field.group))];
+    const trouble = h("p", { class: "livy-error", role: "alert", hidden: true });
+    const submit = h("button", { type: "submit", class: "livy-primary" }, row === null ? "Submit" : "Submit as a new batch");
+    const sets = groups.map((group) => h("fieldset", {}, h("legend", {}, group),
+      fields.filter((field) => field.group === group).map((field) => controls.get(field.key).element)));
+    const form = h("form", { on: { submit: (event) => { event.preventDefault(); send(row, controls, submit, trouble); } } },
+      h("div", { class: "livy-form-head" }, h("h3", {}, heading), submit, button("Cancel", close)),
+      trouble,
+      [note, advice].filter(Boolean).map((text) => h("p", { class: "livy-note" }, text)),
+      sets);
+    form.noValidate = true; // the kernel checks, and says why
+    element.replaceChildren(form);
+    controls.values().next().value?.focus();
+  }
+
+  async function send(row, controls, submit, trouble) {
+    const values = {};
+    for (const [key, control] of controls) {
+      const value = control.value();
+      if (value !== null) values[key] = value;
+      control.fail("");
+    }
+    const mine = turn;
+    const label = submit.textContent;
+    attributes(submit, { disabled: true });
+    say(submit, "Submitting …");
+    trouble.hidden = true;
+    const update = notices.add(`submit requested${values.name ? `: ${values.name}` : ""}`, "busy");
+    const ack = await channel.request("submit", { row, values }, {
+      late: (lateness) => update(`submit requested; ${LATE_WORDS[lateness]}`, lateness === "gone" ? "bad" : "busy"),
+    });
+    attributes(submit, { disabled: false });
+    say(submit, label);
+    if (ack.ok) {
+      update(ack.text, "good");
+      if (mine === turn) close();
+      if (ack.new !== null && ack.new !== undefined) on.submitted(ack.new);
+      return;
+    }
+    const seen = mine === turn; // the form says it itself, unless it was closed
+    update(seen ? "" : `not submitted: ${ack.text}`, "bad");
+    const errors = Object.entries(ack.errors || {});
+    const elsewhere = errors.filter(([key]) => !controls.has(key)).map(([key, text]) => `${key}: ${text}`);
+    say(trouble, [ack.text, ...elsewhere].filter(Boolean).join("; "));
+    trouble.hidden = false;
+    for (const [key, text] of errors) controls.get(key)?.fail(text);
+    const first = errors.find(([key]) => controls.has(key));
+    if (seen && first) controls.get(first[0]).focus();
+  }
+
+  return { element, open, close, get isOpen() { return !element.hidden; } };
+}
+
+/** Return `{element, value(), fail(text), focus()}` of one field; value() is null when nothing was given. */
+function createControl(field, given, view) {
+  const id = `livy-${view}-${field.key}`;
+  const help = h("p", { class: "livy-help", id: `${id}-help` }, field.help);
+  const error = h("p", { class: "livy-error", id: `${id}-error`, hidden: true });
+  const editor = field.kind === "conf" ? confEditor(field, given || {}, id) : textEditor(field, given, id);
+  const label = h(field.kind === "conf" ? "span" : "label", field.kind === "conf" ? { class: "livy-label", id: `${id}-label` } : { class: "livy-label", for: id },
+    field.label, field.required ? h("span", { class: "livy-required" }, " (needed)") : null);
+  const element = h("div", { class: "livy-field", "data-kind": field.kind }, label, editor.element, error, help);
+  return {
+    element,
+    value: editor.value,
+    focus: editor.focus,
+    fail(text) {
+      say(error, text);
+      error.hidden = !text;
+      attributes(element, { "data-bad": Boolean(text) });
+      for (const each of element.querySelectorAll("input, textarea")) {
+        attributes(each, { "aria-invalid": text ? "true" : null, "aria-describedby": text ? `${id}-error ${id}-help` : `${id}-help` });
+      }
+    },
+  };
+}
+
+const HINTS = { list: "one a line, or with commas", args: "one a line" };
+
+function textEditor(field, given, id) {
+  const several = field.kind === "list" || field.kind === "args";
+  const properties = { id, placeholder: field.example, spellcheck: "false", autocomplete: "off", "aria-describedby": `${id}-help` };
+  const input = several
+    ? h("textarea", { ...properties, rows: Math.min(6, Math.max(2, (given || []).length)), title: HINTS[field.kind] })
+    : h("input", { ...properties, type: "text", inputmode: field.kind === "count" ? "numeric" : null, "aria-required": field.required ? "true" : null });
+  if (given !== null && given !== undefined) input.value = several ? [].concat(given).join("\n") : String(given);
+  return {
+    element: input,
+    focus: () => input.focus(),
+    value: () => {
+      if (several) return textItems(field.kind, input.value);
+      return input.value.trim() ? input.value.trim() : null;
+    },
+  };
+}
+
+/** Return the items of a text, or null for none: of "list" one a line or with commas, of "args" one a line, as it stands. */
+export function textItems(kind, text) {
+  if (kind === "args") return text === "" ? null : text.replace(/\n$/, "").split("\n");
+  const items = text.split(/[\n,]/).map((item) => item.trim()).filter(Boolean);
+  return items.length ? items : null;
+}
+
+function confEditor(field, given, id) {
+  const rows = h("div", { class: "livy-conf" });
+  const [exampleKey, exampleValue] = (field.example || "=").split("=");
+
+  function add(key = "", value = "") {
+    const keyBox = h("input", { type: "text", placeholder: exampleKey, "aria-label": `${field.label}: property`, spellcheck: "false", autocomplete: "off" });
+    const valueBox = h("input", { type: "text", placeholder: exampleValue, "aria-label": `${field.label}: value`, spellcheck: "false", autocomplete: "off" });
+    keyBox.value = key;
+    valueBox.value = value;
+    const row = h("div", { class: "livy-conf-row" }, keyBox, valueBox,
+      button("×", () => { row.remove(); more.focus(); }, { class: "livy-quiet", "aria-label": "remove this property", title: "remove" }));
+    rows.append(row);
+    return keyBox;
+  }
+
+  for (const [key, value] of Object.entries(given)) add(key, String(value));
+  if (!rows.childElementCount) add();
+  const more = button("+ property", () => add().focus(), { class: "livy-quiet", "aria-describedby": `${id}-help` });
+  const element = h("div", { role: "group", "aria-labelledby": `${id}-label` }, rows, more);
+  return {
+    element,
+    focus: () => rows.querySelector("input")?.focus(),
+    value: () => {
+      const pairs = [...rows.children].map((row) => [...row.querySelectorAll("input")].map((input) => input.value.trim()));
+      const set = pairs.filter(([key, value]) => key || value);
+      return set.length ? Object.fromEntries(set) : null;
+    },
+  };
+}

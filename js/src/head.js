@@ -1,0 +1,75 @@
+/** The head of the panel: which server, how it is, the filters, and what to do with the selected batches. */
+
+import { attributes, button, h, say } from "./dom.js";
+
+/**
+ * Return `{element, filters, counts(counts, total, filters, store), checked(count, killable)}`.
+ *
+ * `on` has the handlers `filter({text, mine, states})` with what changed, `create()`, `kill()`, `clear()`, `toList()`.
+ */
+export function createHead({ about, status, on }) {
+  const as = about.user ? ` as ${about.user}` : "";
+  const name = h("span", { class: "livy-server", title: `${about.server || ""}${as}` }, "Livy · ", about.server || "", as);
+  const create = button("+ New batch", () => on.create(), { class: "livy-new" });
+  const element = h("header", { class: "livy-head-line" }, name, status, create);
+
+  const box = h("input", {
+    type: "search", class: "livy-filter", placeholder: "filter …", "aria-label": "Filter by name, id, owner, state or cause", spellcheck: "false", autocomplete: "off",
+    on: { input: () => on.filter({ text: box.value }), keydown: boxKey },
+  });
+  const mine = h("input", { type: "checkbox", on: { change: () => on.filter({ mine: mine.checked }) } });
+  const chips = h("div", { class: "livy-chips", role: "group", "aria-label": "States" });
+  const bar = h("div", { class: "livy-filters", role: "group", "aria-label": "Filters" }, box, chips, h("label", { class: "livy-mine", title: "submitted from here, or owned by me" }, mine, "mine"));
+  const killButton = button("Kill", () => on.kill(), { class: "livy-danger" });
+  const selected = h("span", {});
+  const selection = h("div", { class: "livy-selection", role: "group", "aria-label": "Selected batches", hidden: true }, selected, killButton, button("Clear", () => on.clear()));
+  const filters = h("div", { class: "livy-bars" }, bar, selection);
+  const chipOf = new Map();
+
+  function boxKey(event) {
+    if (event.key === "Escape" && box.value) {
+      box.value = "";
+      on.filter({ text: "" });
+    } else if (event.key === "ArrowDown" || event.key === "Enter") on.toList();
+    else return;
+    event.preventDefault();
+  }
+
+  /** Show a chip a state; a chip's element stays the same as long as its state is there. */
+  function counts(list, total, { states }, store) {
+    const wanted = ["", ...list.map(([state]) => state)];
+    const numbers = new Map([["", total], ...list]);
+    for (const [state, chip] of chipOf) {
+      if (numbers.has(state)) continue;
+      chip.remove();
+      chipOf.delete(state);
+    }
+    wanted.forEach((state, index) => {
+      if (!chipOf.has(state)) {
+        chipOf.set(state, button("", () => {
+          const next = new Set(state ? states : []);
+          if (state && !next.delete(state)) next.add(state);
+          states.clear();
+          next.forEach((each) => states.add(each));
+          on.filter({ states });
+        }, { class: "livy-chip" }));
+      }
+      const chip = chipOf.get(state);
+      say(chip, `${state || "all"} ${numbers.get(state)}`);
+      attributes(chip, { "aria-pressed": state ? states.has(state) : !states.size, "data-tone": state ? store.tone(state) : null });
+      if (chips.children[index] !== chip) chips.insertBefore(chip, chips.children[index] || null);
+    });
+  }
+
+  return {
+    element,
+    filters,
+    counts,
+    checked(count, killable) {
+      selection.hidden = count === 0;
+      say(selected, `${count} selected`);
+      say(killButton, `Kill ${killable} …`);
+      attributes(killButton, { disabled: killable === 0 });
+    },
+  };
+}

@@ -1,0 +1,58 @@
+/** Sizes that CSS alone cannot know: the divider, and the height that a side bar or a tab gives. */
+
+import { attributes } from "./dom.js";
+
+const STEP = 5; // percent a key
+
+/** Return the height of the list in percent, kept within what leaves both halves usable. */
+export function bounded(percent) {
+  return Math.min(85, Math.max(15, Math.round(percent)));
+}
+
+/** Make the divider work and the panel fill its host; answers how to stop. */
+export function fit({ root, body, list, divider }) {
+  let share = 45;
+
+  function set(percent) {
+    share = bounded(percent);
+    list.style.flexBasis = `${share}%`;
+    attributes(divider, { "aria-valuenow": share, "aria-valuemin": 15, "aria-valuemax": 85 });
+  }
+
+  function drag(event) {
+    const { top, height } = body.getBoundingClientRect();
+    set(((event.clientY - top) / height) * 100);
+  }
+
+  divider.addEventListener("pointerdown", (event) => {
+    divider.setPointerCapture(event.pointerId);
+    divider.addEventListener("pointermove", drag);
+    event.preventDefault();
+  });
+  divider.addEventListener("lostpointercapture", () => divider.removeEventListener("pointermove", drag));
+  divider.addEventListener("keydown", (event) => {
+    const next = { ArrowUp: share - STEP, ArrowDown: share + STEP, Home: 15, End: 85 }[event.key];
+    if (next === undefined) return;
+    set(next);
+    event.preventDefault();
+  });
+
+  // Side bars and tabs of JupyterLab hold an output area that has a height of its own; in a notebook there is none.
+  let host = null;
+  const fill = () => {
+    const found = root.closest(".jp-LinkedOutputView");
+    if (found !== host) {
+      if (host) observer.unobserve(host);
+      host = found;
+      if (host) observer.observe(host);
+    }
+    if (!host) return;
+    const above = root.getBoundingClientRect().top - host.getBoundingClientRect().top + host.scrollTop;
+    attributes(root, { "data-fills": "true" });
+    root.style.height = `${Math.max(160, host.clientHeight - above - 4)}px`;
+  };
+  const observer = new ResizeObserver(fill);
+  observer.observe(root);
+  set(share);
+  return () => observer.disconnect();
+}

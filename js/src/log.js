@@ -1,0 +1,361 @@
+/** The log of the selected batch: its lines, and what can be done with them. */
+
+import { decode } from "./channel.js";
+import { attributes, button, h, say } from "./dom.js";
+import { createLines } from "./lines.js";
+import { createSearch } from "./logsearch.js";
+import { counted, createWhole, number } from "./logtext.js";
+import { createView } from "./logview.js";
+
+const ASKS = 2; // requests for lines on their way at most
+const AHEAD = 60; // lines that are fetched beyond what is drawn
+
+const LATE = {
+  busy: "kernel busy: missing lines come when its cell ends",
+  slow: "the kernel is still fetching lines",
+  gone: "kernel gone: missing lines cannot be fetched",
+};
+
+/**
+ * Put the log viewer into `host` and return `{open(row, title), close, focus, destroy}`.
+ *
+ * `row` is the panel's number of a batch, `title` its name or id: what the log is called for screen readers, and
+ * what a file with it is named.
+ */
+export function createLog(host, channel) {
+  let log = null; // what is open: {row, title, lines, asked, known, done, follow, seen, firstError, errorAt, anchor}
+  let only = "all";
+
+  const view = createView({ drawn: fetchMissing, scrolled: onScrolled, numberClicked: onNumber });
+  const search = createSearch({
+    ask: (type, members) => ask(type, members),
+    from: () => view.first,
+    mark: view.mark,
+    go: goTo,
+    leave: () => view.element.focus({ preventScroll: true }),
+    failed,
+  });
+  const choice = h(
+    "select",
+    { class: "livy-log-only", "aria-label": "What of the log is shown", on: { change: onChoice } },
+    h("option", { value: "all" }, "everything"),
+    h("option", { value: "output" }, "program output"),
+  );
+  const follow = button("follow", toggleFollow, {
+    "aria-pressed": "false", title: "stay at the end while the log grows",
+  });
+  const wrap = button("wrap", toggleWrap, { "aria-pressed": "false", title: "break long lines" });
+  const first = button("first error", firstError, { title: "go to the first error or exception" });
+  const before = button("↑", () => nextError(true), {
+    title: "previous error (Shift+N)", "aria-label": "previous error", "aria-keyshortcuts": "Shift+N",
+  });
+  const next = button("↓", () => nextError(false), {
+    title: "next error (N)", "aria-label": "next error", "aria-keyshortcuts": "N",
+  });
+  const whole = createWhole({ channel, tell, current: () => log, selected: () => view.selected });
+  const said = h("span", { class: "livy-log-said", role: "status" });
+  const extent = h("span", { class: "livy-log-extent" });
+  const trouble = h("div", { class: "livy-log-trouble", role: "status", hidden: true });
+  const empty = h("div", { class: "livy-log-empty" });
+  const busy = h("div", { class: "livy-log-busy", role: "status", hidden: true });
+  const pill = button("", startFollowing, { class: "livy-log-pill", hidden: true });
+  const bar = h(
+    "div",
+    { class: "livy-log-bar" },
+    choice,
+    search.element,
+    h("span", { class: "livy-log-group livy-log-errors" }, first, before, next),
+    h("span", { class: "livy-log-group" }, follow, wrap),
+    whole.element,
+  );
+  const element = h(
+    "div",
+    { class: "livy-log", on: { keydown: onKey } },
+    bar,
+    trouble,
+    h("div", { class: "livy-log-body" }, view.element, empty, busy, pill),
+    h("div", { class: "livy-log-foot" }, said, extent),
+  );
+  host.append(element);
+  const offs = [
+    channel.on("log", onLog), channel.on("tail", onTail), channel.on("snapshot", reopen),
+  ];
+  show(null);
+
+  // What is open
+
+  function show(opened) {
+    log = opened;
+    search.forget();
+    say(said, "");
+    note(trouble, "");
+    note(busy, "");
+    attributes(bar, { inert: !log });
+    view.show(log ? log.lines : createLines(), log ? `Log of ${log.title}` : "Log");
+    tellExtent();
+  }
+
+  function open(row, title) {
+    if (log && log.row === row && log.only === only) return;
+    show({
+      row, title: String(title), only, lines: createLines(), asked: new Map(), known: false, done: false,
+      follow: false, seen: 0, firstError: null, errorAt: -1, anchor: -1,
+    });
+    tellOpen();
+  }
+
+  function tellOpen() {
+    channel.tell("open", { row: log.row, only: log.only, follow: true });
+  }
+
+  /** The kernel has sent everything anew: it may have forgotten what is open, and what it was asked for. */
+  function reopen() {
+    if (!log) return;
+    log.asked = new Map();
+    tellOpen();
+    view.schedule();
+  }
+
+  function close() {
+    if (!log) return;
+    channel.tell("open", { row: null, only, follow: false });
+    show(null);
+  }
+
+  function onChoice() {
+    only = choice.value;
+    if (log) open(log.row, log.title);
+  }
+
+  const isOpen = (message) => log !== null && message.row === log.row && message.only === log.only;
+
+  function onLog(message) {
+    if (!isOpen(message)) return;
+    grow(message.total);
+    log.done = message.done;
+    log.firstError = message.first_error;
+    note(trouble, message.trouble);
+    if (!log.known) {
+      log.known = true;
+      startFollowing();
+    }
+    tellExtent();
+    view.schedule();
+  }
+
+  function onTail(message) {
+    if (!isOpen(message)) return;
+    if (log.follow && view.hasSelection) stopFollowing(); // text that is being selected must not run away
+    grow(message.total);
+    log.lines.put(message.from, decode(message.bytes), message.kinds);
+    tellExtent();
+    view.schedule();
+  }
+
+  function grow(total) {
+    log.lines.grow(total);
+    log.seen = log.follow ? total : Math.min(log.seen, total);
+  }
+
+  // Lines from the kernel
+
+  function ask(type, members, listeners) {
+    return channel.request(type, { row: log.row, only: log.only, ...members }, listeners);
+  }
+
+  function fetchMissing({ from, to }) {
+    if (!log) return;
+    for (const range of log.lines.wanted(Math.max(0, from - AHEAD), to + AHEAD)) {
+      if (log.asked.size >= ASKS) return;
+      if (!log.asked.has(range.from)) fetchLines(log, range);
+    }
+  }
+
+  async function fetchLines(asking, { from, to }) {
+    const { asked, lines } = asking;
+    asked.set(from, "");
+    try {
+      const answer = await ask("lines", { from, to }, { late: (how) => onLate(asking, from, how) });
+      asked.delete(from);
+      if (asking !== log) return;
+      lines.put(answer.from, decode(answer.bytes), answer.kinds);
+      tellLate();
+      if (answer.kinds) view.schedule(); // which asks for what else is missing
+    } catch (error) {
+      asked.delete(from);
+      if (asking !== log) return;
+      tellLate();
+      note(trouble, error.message);
+    }
+  }
+
+  function onLate(asking, from, how) {
+    asking.asked.set(from, how);
+    if (asking === log) tellLate();
+  }
+
+  function tellLate() {
+    const late = [...log.asked.values()].find(Boolean);
+    note(busy, late ? LATE[late] : "");
+  }
+
+  // Words
+
+  function note(place, text) {
+    say(place, text || "");
+    attributes(place, { hidden: !text });
+  }
+
+  function tell(text) {
+    say(said, text);
+  }
+
+  function failed(error) {
+    tell(error.message);
+  }
+
+  function tellExtent() {
+    const total = log ? log.lines.total : 0;
+    say(extent, total ? `${counted(total)}${log.done ? "" : " · growing"}` : "");
+    first.classList.toggle("livy-log-alarm", log !== null && log.firstError !== null);
+    note(empty, emptyWords(total));
+    attributes(follow, { "aria-pressed": String(Boolean(log && log.follow)), disabled: !log || log.done });
+    const more = log ? total - log.seen : 0;
+    const behind = Boolean(log && log.known && !log.follow && more > 0);
+    if (behind) say(pill, `▾ ${number(more)} new ${more === 1 ? "line" : "lines"}`);
+    attributes(pill, { hidden: !behind });
+  }
+
+  function emptyWords(total) {
+    if (!log) return "Select a batch to read its log.";
+    if (total) return "";
+    if (!log.known) return "Waiting for the log …";
+    const what = log.only === "output" ? "The program has printed nothing" : "The log is empty";
+    return log.done ? `${what}.` : `${what} so far.`;
+  }
+
+  // Where the reader is
+
+  function onScrolled(up) {
+    if (!log) return;
+    if (up && log.follow && !view.atEnd) stopFollowing();
+    else if (view.atEnd) atEnd();
+  }
+
+  function atEnd() {
+    log.seen = log.lines.total;
+    if (!log.done) startFollowing();
+    else tellExtent();
+  }
+
+  function stopFollowing() {
+    view.stay();
+    log.follow = false;
+    log.seen = log.lines.total;
+    tellExtent();
+  }
+
+  function startFollowing() {
+    log.follow = !log.done;
+    log.seen = log.lines.total;
+    if (log.follow) view.follow();
+    else view.toEnd();
+    tellExtent();
+  }
+
+  function toggleFollow() {
+    if (log.follow) stopFollowing();
+    else startFollowing();
+  }
+
+  function toggleWrap() {
+    view.wrap(!view.wrapped);
+    attributes(wrap, { "aria-pressed": String(view.wrapped) });
+  }
+
+  function goTo(line) {
+    if (log.follow) stopFollowing();
+    view.toLine(line);
+  }
+
+  function firstError() {
+    if (log.firstError === null) findError(0, false);
+    else toError(log.firstError);
+  }
+
+  function toError(line) {
+    log.errorAt = line;
+    goTo(line);
+    tell(`error in line ${number(line + 1)}`);
+  }
+
+  async function findError(at, back) {
+    const asking = log;
+    try {
+      const { line } = await ask("error", { at, back });
+      if (asking !== log) return;
+      if (line === null) tell(noError(at, back));
+      else toError(line);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  function noError(at, back) {
+    if (back) return "no error before this line";
+    return at > 0 ? "no error after this line" : "no error found";
+  }
+
+  function nextError(back) {
+    const here = log.errorAt >= 0 && view.shows(log.errorAt) ? log.errorAt + (back ? -1 : 1) : view.first;
+    if (here < 0) tell(noError(0, true));
+    else findError(here, back);
+  }
+
+  // Selected lines
+
+  function onNumber(line, extend) {
+    if (!extend || log.anchor < 0) log.anchor = line;
+    select({ from: Math.min(line, log.anchor), to: Math.max(line, log.anchor) + 1 });
+  }
+
+  function select(range) {
+    view.select(range);
+    const size = range.to - range.from;
+    const last = number(range.to);
+    tell(size === 1 ? `line ${last} selected` : `lines ${number(range.from + 1)}–${last} selected`);
+  }
+
+  function unselect() {
+    view.select(null);
+    tell("");
+  }
+
+  // Keys
+
+  function onKey(event) {
+    const command = event.ctrlKey || event.metaKey;
+    if (!log) return;
+    if (command && event.key === "f") search.focus();
+    else if (event.target !== view.element || event.altKey) return;
+    else if (command && event.key === "a") select({ from: 0, to: log.lines.total });
+    else if (command && event.key === "c" && view.selected && getSelection().isCollapsed) whole.copy();
+    else if (command) return;
+    else if (event.key === "n" || event.key === "N") nextError(event.shiftKey);
+    else if (event.key === "Escape" && view.selected) unselect();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  return {
+    open,
+    close,
+    focus: () => view.element.focus({ preventScroll: true }),
+    destroy() {
+      offs.forEach((off) => off());
+      view.destroy();
+      element.remove();
+    },
+  };
+}

@@ -1,0 +1,117 @@
+/** The search box of a log: what is looked for, which hit of how many is shown, the next and the one before. */
+
+import { attributes, button, h, say } from "./dom.js";
+
+const PAUSE = 250; // ms without typing until the kernel is asked
+
+/**
+ * Return `{element, focus, forget, stop}`.
+ *
+ * `ask(type, members) -> Promise of a "hits" message` asks the kernel, `from()` says from which line on to look,
+ * `mark(query, matchCase)` is called when what is to be marked changes, `go(line)` to show a hit, `leave()` when the
+ * reader has done with the box, `failed(error)` when the kernel refuses.
+ */
+export function createSearch({ ask, from, mark, go, leave, failed }) {
+  const box = h("input", {
+    type: "search", class: "livy-log-query", placeholder: "search", "aria-label": "Search the log", spellcheck: "false",
+    autocomplete: "off", on: { input: onInput, keydown: onKey },
+  });
+  const count = h("span", { class: "livy-log-count", role: "status" });
+  const before = button("↑", () => step(-1), { title: "previous hit (Shift+Enter)", "aria-label": "previous hit" });
+  const next = button("↓", () => step(1), { title: "next hit (Enter)", "aria-label": "next hit" });
+  const matchCase = button("Aa", toggleCase, {
+    title: "match case", "aria-label": "match case", "aria-pressed": "false",
+  });
+  const element = h(
+    "span",
+    { class: "livy-log-search", role: "search" },
+    h("span", { class: "livy-log-field" }, box, count),
+    before,
+    next,
+    matchCase,
+  );
+
+  let exact = false;
+  let found = null; // {n, total} of the search that the kernel knows
+  let pausing = 0;
+  let turn = 0; // only the newest question's answer counts
+
+  function show(text, none = false) {
+    say(count, text);
+    count.classList.toggle("livy-log-none", none);
+  }
+
+  async function put(question) {
+    const mine = ++turn;
+    try {
+      const hits = await question;
+      if (mine !== turn) return;
+      found = { n: hits.n, total: hits.total };
+      if (!hits.total) return show("no hit", true);
+      if (hits.n < 0) return put(ask("hit", { n: 0 })); // all hits stand further up
+      show(`${(hits.n + 1).toLocaleString("en")}/${hits.total.toLocaleString("en")}`);
+      if (hits.line >= 0) go(hits.line);
+    } catch (error) {
+      if (mine === turn) show("");
+      failed(error);
+    }
+  }
+
+  function search() {
+    clearTimeout(pausing);
+    pausing = 0;
+    if (box.value) put(ask("search", { query: box.value, case: exact, at: from() }));
+  }
+
+  function step(by) {
+    if (!box.value) return box.focus();
+    if (pausing || !found) return search();
+    if (!found.total) return search(); // the log may have grown
+    put(ask("hit", { n: (found.n + by + found.total) % found.total }));
+  }
+
+  function forget() {
+    clearTimeout(pausing);
+    pausing = 0;
+    turn += 1;
+    found = null;
+    show("");
+  }
+
+  function onInput() {
+    forget();
+    mark(box.value, exact);
+    if (box.value) pausing = setTimeout(search, PAUSE);
+  }
+
+  function toggleCase() {
+    exact = !exact;
+    attributes(matchCase, { "aria-pressed": String(exact) });
+    onInput();
+  }
+
+  function onKey(event) {
+    if (event.key === "Enter") step(event.shiftKey ? -1 : 1);
+    else if (event.key === "Escape" && box.value) clear();
+    else if (event.key === "Escape") leave();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  function clear() {
+    box.value = "";
+    onInput();
+    leave();
+  }
+
+  return {
+    element,
+    focus() {
+      box.focus();
+      box.select();
+    },
+    /** The kernel knows nothing of this search any more: another log is shown. */
+    forget,
+  };
+}

@@ -1,0 +1,72 @@
+/** How the server and the kernel are, in words. */
+
+import { attributes, h, say } from "./dom.js";
+
+const TROUBLES = {
+  unreachable: "unreachable",
+  unauthorised: "unauthorised",
+  not_livy: "not a Livy server",
+  trouble: "trouble",
+  stopped: "not watched any more",
+};
+const SILENT = 30; // seconds without a look at the server until the list is called old
+
+/** Return a time of day, "14:02", with the date before it when it is not today's. `seconds`: since the epoch. */
+export function clock(seconds, now = Date.now() / 1000) {
+  const date = new Date(seconds * 1000);
+  const time = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const today = date.toDateString() === new Date(now * 1000).toDateString();
+  return today ? time : `${date.toLocaleDateString()} ${time}`;
+}
+
+function ago(seconds) {
+  return seconds < 1 ? "just now" : seconds < 120 ? `${Math.floor(seconds)} s ago` : `${Math.floor(seconds / 60)} min ago`;
+}
+
+/**
+ * Return `{tone, text, stale}`: tone "good", "busy" or "bad"; stale when the list may be old.
+ *
+ * `kernel` is the channel's word, `status` the last status message or null, `now` the kernel's clock in seconds, `asOf`
+ * when the server was last seen (seconds, or 0 when it never was).
+ */
+export function words({ kernel, status, now, asOf }) {
+  const seen = (status && status.seen) || asOf;
+  const old = seen ? `as of ${clock(seen, now)}` : "";
+  const bracket = old ? ` (${old})` : "";
+  if (kernel === "gone") return { tone: "bad", stale: true, text: `kernel gone${bracket}; run %livy_panel again` };
+  if (!status) {
+    if (kernel === "busy") return { tone: "busy", stale: true, text: `kernel busy${bracket}; waiting for it` };
+    return { tone: "busy", stale: Boolean(old), text: `waiting for the kernel …${bracket}` };
+  }
+  const busy = kernel === "busy";
+  const age = now - status.seen;
+  if (status.state === "connected" && age < SILENT) {
+    const text = `connected, ${ago(age)}`;
+    if (!busy) return { tone: "good", stale: false, text };
+    return { tone: "busy", stale: false, text: `${text}; kernel busy: the list is live, what is asked of it waits` };
+  }
+  if (status.state === "connected") {
+    return { tone: "busy", stale: true, text: busy ? `kernel busy; list ${old}` : `no news for ${ago(age).replace(" ago", "")}; list ${old}` };
+  }
+  const since = status.since ? ` since ${clock(status.since, now)}` : "";
+  const why = status.text ? `: ${status.text}` : "";
+  const list = old ? `; list ${old}` : "";
+  return { tone: "bad", stale: true, text: `${TROUBLES[status.state] || status.state}${since}${list}${why}` };
+}
+
+/** Return the line that shows it: `{element, show(words)}`. */
+export function createStatus() {
+  const text = h("span", { class: "livy-status-text", "aria-hidden": "true" });
+  const element = h("div", { class: "livy-status" }, h("span", { class: "livy-dot", "aria-hidden": "true" }), text);
+  // Spoken when the words change in kind, not at every second.
+  const spoken = h("span", { class: "livy-spoken", role: "status" });
+  element.append(spoken);
+  return {
+    element,
+    show({ tone, text: line, stale }) {
+      say(text, line);
+      say(spoken, line.replace(/,? (for )?(just now|\d+ (s|min)( ago)?)/g, ""));
+      attributes(element, { "data-tone": tone, "data-stale": String(stale), title: line });
+    },
+  };
+}
