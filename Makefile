@@ -1,7 +1,7 @@
 # demo   a notebook cell becomes a Spark batch on a private Livy, from an empty machine
 # lab    the same notebook in JupyterLab
 # check  lint, types and pure tests: the quick part
-# test   everything, on the real Livy as well
+# test   everything, on the real Livy and in a real browser as well
 # bench-peers  what watching costs with pylivy and Airflow, in environments of their own
 # bench  the README's figures, each beside its reference; about a quarter of an hour
 
@@ -20,8 +20,10 @@ TEST := $(VENV)/.installed-test
 export LIVY_HISTORY ?= $(abspath $(VENV))/history.sqlite
 LAB := $(VENV)/.installed-lab
 PEERS := $(VENV)/peers
+# Other ipykernels, in which the panel is tested as well.
+KERNELS := $(patsubst %,$(VENV)/kernels/ipykernel-%/.installed,6.31.0 7.1.0)
 
-.PHONY: demo lab check test bench bench-peers lint types unit live notebooks clean
+.PHONY: demo lab check test bench bench-peers lint types unit live kernels chromium browser notebooks clean
 .DELETE_ON_ERROR:
 
 demo: $(TEST)
@@ -32,7 +34,7 @@ lab: $(LAB)
 
 check: lint types unit
 
-test: check live notebooks
+test: check live browser notebooks
 
 bench: $(TEST)
 	@$(BIN)/python tests/bench
@@ -61,12 +63,30 @@ unit: $(TEST)
 live: $(TEST)
 	$(BIN)/python -m pytest tests/live
 
+browser: $(TEST) kernels chromium
+	$(BIN)/python -m pytest tests/browser
+
+kernels: $(KERNELS)
+
+# The tests that want one of these say so themselves where it could not be installed, and fail under CI.
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+	  echo "Installing Chromium ..."; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
+	  $${sudo-} apt-get install --yes --quiet=2 chromium; \
+	} || echo "Chromium could not be installed here: install it, or Google Chrome, for the tests of the panel."
+
 notebooks: $(TEST)
 	$(BIN)/python -m pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg notebooks
 
 $(TEST): pyproject.toml | $(BIN)/python
 	@echo "Installing livy-magic, its tests and its private Livy (about 700 MB; a few minutes the first time) ..."
 	@$(INSTALL) --editable '.[local,test]' | $(FEW_LINES)
+	@touch $@
+
+$(VENV)/kernels/ipykernel-%/.installed: | $(TEST)
+	@echo "Installing ipykernel $* ..."
+	@rm -rf $(@D)
+	@$(INSTALL) --quiet --no-deps --target $(@D) ipykernel==$* nest-asyncio
 	@touch $@
 
 $(LAB): $(TEST)

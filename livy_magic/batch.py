@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from . import recorder
+from . import fields, recorder
 from .display import FROM_HISTORY, LONGEST_LINE, label
 from .errors import BatchFailed, BatchGone, InvalidRequest, NotFound, Unreachable, WaitTimeout
 from .export import rendered
-from .logs import Line
-from .models import BatchId, BatchInfo, BatchRequest, is_final, is_success
-from .redact import plain
-from .watch import Snapshot, Watch, is_another
+from .logs import KINDS, Kind, Line
+from .models import POST_FIELDS, BatchId, BatchInfo, BatchRequest, is_final, is_success
+from .names import is_unique
+from .redact import MASK, plain
+from .snapshot import Snapshot, is_another
+from .watch import Watch
 
 if TYPE_CHECKING:
     from .history import Entry
     from .livy import Livy, Plan
 
-OUTPUT = frozenset({"program", "gap"})  # kinds of log lines that are the program's own
+OUTPUT: frozenset[Kind] = frozenset(
+    {"program", "gap"}
+)  # kinds of log lines that are the program's own
 # Where the JVM was says little; what it complained of, in the lines between, says all.
 STACK_FRAME = re.compile(r"\s+at [\w.$<>/]+\(|\s*\.\.\. \d+ (more|common frames)")
 KILL_PAUSE = 0.5  # seconds until a DELETE whose answer was lost is followed up
@@ -58,7 +63,8 @@ class Batch:
         self._body: Mapping[str, Any] | None = None
 
     @cached_property
-    def _watch(self) -> Watch:
+    def watch(self) -> Watch:
+        """How the server's watcher sees it; asking for it starts the watching."""
         entry = self.server.remembered(self._found) if self.key is None else None
         if entry is not None:
             self.key, self._submitted, self._body = entry.key, entry.submitted, entry.body
@@ -79,8 +85,8 @@ class Batch:
         assert entry.info is not None
         batch = cls(server, entry.info, submitted=entry.submitted, key=entry.key)
         batch._body = entry.body
-        batch._watch = Watch(server.watcher, entry.info, submitted=entry.submitted, clock=time.time)
-        batch._watch.recall(lines, entry.ended)
+        batch.watch = Watch(server.watcher, entry.info, submitted=entry.submitted, clock=time.time)
+        batch.watch.recall(lines, entry.ended)
         return batch
 
     def __repr__(self) -> str:
@@ -100,12 +106,12 @@ class Batch:
     @property
     def info(self) -> BatchInfo:
         """All that the server last said of it."""
-        return self.snapshot.info if "_watch" in vars(self) else self._found
+        return self.snapshot.info if "watch" in vars(self) else self._found
 
     @property
     def snapshot(self) -> Snapshot:
         """What the watcher last saw, and whether it sees anything now."""
-        return self._watch.snapshot
+        return self.watch.snapshot
 
     @property
     def id(self) -> BatchId:
@@ -140,7 +146,7 @@ class Batch:
     @property
     def gone(self) -> bool:
         """Whether the server no longer knows it, as far as anybody has looked."""
-        return "_watch" in vars(self) and self.snapshot.gone
+        return "watch" in vars(self) and self.snapshot.gone
 
     @property
     def succeeded(self) -> bool:
@@ -149,11 +155,11 @@ class Batch:
 
     def look(self) -> Snapshot:
         """Have the watcher look now, and return what it saw; a failure to look is part of that."""
-        return self._watch.refresh()
+        return self.watch.refresh()
 
     def keep_current(self) -> None:
         """Have the server's watcher follow it until it ends, if it does not do so yet."""
-        self._watch  # noqa: B018 - the first look at it starts it
+        self.watch  # noqa: B018 - the first look at it starts it
 
     def wait(self, timeout: float | None = None) -> Batch:
         """Block until the batch ends. An interrupt ends the waiting, never the batch.
@@ -166,7 +172,7 @@ class Batch:
             BatchGone: The server forgot it before its end was seen.
             WaitTimeout: It was still running after ``timeout``.
         """
-        if not self._watch.wait_for(lambda: self.done, timeout):
+        if not self.watch.wait_for(lambda: self.done, timeout):
             raise WaitTimeout(f"batch {label(self.info)} is still {self.state} after {timeout:g} s")
         return self._outcome()
 
@@ -185,7 +191,7 @@ class Batch:
             loop.call_soon_threadsafe(settle)
 
         self.on_done(tell)
-        with self._watch.awaited():
+        with self.watch.awaited():
             yield from ended
         return self._outcome()
 
@@ -198,14 +204,19 @@ class Batch:
                 f"it was {self.state} when last seen",
                 last=self.info,
             )
-        self.look()  # the log of a batch that had ended when it was found has not been read yet
-        log = [line.text for line in self._watch.lines() if not STACK_FRAME.match(line.text)]
-        own = [text for text in self.output_so_far() if not STACK_FRAME.match(text)]
         raise BatchFailed(
-            f"batch {label(self.info)} ended as {self.state}",
-            batch=self,
-            lines=[plain(text)[:LONGEST_LINE] for text in (own or log)[-CAUSE_LINES:]],
+            f"batch {label(self.info)} ended as {self.state}", batch=self, lines=self.last_words()
         )
+
+    def last_words(self) -> list[str]:
+        """Return the end of what it printed, or else of its log: why it failed, if it did."""
+        self.look()  # the log of a batch that had ended when it was found has not been read yet
+        return self._complaints(OUTPUT) or self._complaints(KINDS)
+
+    def _complaints(self, kinds: Collection[Kind]) -> list[str]:
+        texts = (line.text for line in self.watch.backwards(kinds))
+        said = (plain(text)[:LONGEST_LINE] for text in texts if not STACK_FRAME.match(text))
+        return list(itertools.islice(said, CAUSE_LINES))[::-1]
 
     def log(self) -> list[str]:
         """Return every log line that the server offered, in order; lost ones show as a gap.
@@ -226,16 +237,17 @@ class Batch:
         """
         return [line.text for line in self._news() if line.kind in OUTPUT]
 
-    def output_so_far(self) -> list[str]:
-        """Return the output captured until now, without asking the server for more."""
-        return [line.text for line in self._watch.lines() if line.kind in OUTPUT]
+    def last_output(self, count: int) -> list[str]:
+        """Return the last lines of output captured until now, without asking the server for more."""
+        newest = itertools.islice(self.watch.backwards(OUTPUT), count)
+        return [line.text for line in newest][::-1]
 
     def _news(self) -> list[Line]:
         snapshot = self.look()
         trouble = snapshot.error or snapshot.log_error
         if trouble is not None and not (snapshot.done and snapshot.lines):
             raise trouble
-        return self._watch.lines()
+        return self.watch.lines()
 
     def follow(self, *, output: bool = False) -> Iterator[str]:
         """Yield the log's lines as they come, until the batch ends.
@@ -243,7 +255,7 @@ class Batch:
         Args:
             output: Only what the program itself printed.
         """
-        for line in self._watch.follow():
+        for line in self.watch.follow():
             if not output or line.kind in OUTPUT:
                 yield line.text
 
@@ -263,12 +275,12 @@ class Batch:
                 return
             once(self)
 
-        self._watch.subscribe(call)
+        self.watch.subscribe(call)
         call(self.snapshot)
 
     def on_change(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
         """Call ``callback(snapshot)`` whenever something changes; returns how to stop that."""
-        return self._watch.subscribe(callback)
+        return self.watch.subscribe(callback)
 
     def export(self, form: str) -> str:
         """Return the submission as something else, secrets masked.
@@ -285,6 +297,54 @@ class Batch:
                 "and Livy tells nobody what a batch was asked to run"
             )
         return rendered(form, self.server, self.plan)
+
+    @property
+    def given(self) -> BatchRequest:
+        """What was asked for: from the history, secrets are masked in it.
+
+        Raises:
+            InvalidRequest: It was not submitted from here.
+        """
+        if self.plan is not None:
+            return self.plan.given
+        if self.body is None:
+            raise InvalidRequest(
+                f"batch {label(self.info)} was not submitted from here, "
+                "and Livy tells nobody what a batch was asked to run"
+            )
+        values = fields.read(self.body, where="history")
+        if is_unique(values.get("name") or ""):
+            values["name"] = None  # another one will have another
+        return BatchRequest(**values)
+
+    def resubmit(self, *, report: Callable[[str], None] | None = None, **changes: Any) -> Batch:
+        """Submit the same again, with changes, and return the new batch.
+
+        Local files and code are staged again, as they are now. A name that is still held gets a
+        suffix.
+
+        Args:
+            report: See :meth:`Livy.submit`.
+            **changes: Fields of the request, by Python name; None leaves one out.
+
+        Raises:
+            InvalidRequest: It was not submitted from here, or secrets that the history does not keep
+                have to be given again.
+            NotSubmitted: No batch was started, for certain.
+            SubmitUnknown: The server's answer was lost, and it does not show the batch.
+        """
+        request = self.given.replace(**changes)
+        for field in POST_FIELDS:
+            if MASK in str(getattr(request, field.name)):
+                key = field.metadata["json"]
+                raise InvalidRequest(f"{key}: the history keeps no secrets; give the value again")
+        return self.server.submit(
+            request,
+            if_exists="rename",
+            stage=self.plan.stage if self.plan else "auto",
+            defaults=self.plan is not None and self.plan.defaults,
+            report=report,
+        )
 
     def kill(self, timeout: float = 150.0) -> None:
         """Kill the batch, and make the server forget it. A batch that has ended is only forgotten.
@@ -330,7 +390,7 @@ class Batch:
                 time.sleep(KILL_PAUSE)
                 continue
             break
-        self._watch.end("killed")
+        self.watch.end("killed")
 
     @property
     def _address(self) -> BatchId:

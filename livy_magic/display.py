@@ -8,10 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .errors import LivyError
 from .models import BatchInfo, is_final, is_success
 from .redact import plain
-from .watch import Snapshot
+from .snapshot import Snapshot
 
 if TYPE_CHECKING:
     from .history import Entry
@@ -59,7 +58,7 @@ def status_line(snapshot: Snapshot) -> str:
         return f"{line} when last seen; the server no longer knows it"
     if snapshot.error is not None:
         return f"{line} when last seen at {_clock(snapshot.stale_since)}; cannot be seen now: " + (
-            _first_line(snapshot.error)
+            first_line(snapshot.error)
         )
     return line
 
@@ -75,7 +74,7 @@ def card(snapshot: Snapshot, lines: Sequence[str]) -> str:
     if info.name:
         facts.append(_span(plain(info.name), "font-weight:600"))
     facts += [_span(plain(text), "opacity:.7") for text in (_times(snapshot), info.app_id) if text]
-    facts += [_link(url, text) for url, text in _links(info)]
+    facts += [_link(url, text) for url, text in links(info)]
     trouble = ""
     if snapshot.recalled:
         facts.append(_span(FROM_HISTORY, f"color:{_COLOURS['lost']}"))
@@ -83,7 +82,7 @@ def card(snapshot: Snapshot, lines: Sequence[str]) -> str:
         trouble = "The server no longer knows this batch; its end was not seen."
     elif snapshot.error is not None and not snapshot.done:
         trouble = f"Cannot see the batch since {_clock(snapshot.stale_since)}: "
-        trouble += _first_line(snapshot.error)
+        trouble += first_line(snapshot.error)
     body = ""
     if trouble:
         body += f'<div style="color:{_COLOURS["lost"]}">{html.escape(trouble)}</div>'
@@ -209,7 +208,8 @@ def _clock(moment: float | None) -> str:
     return time.strftime("%H:%M:%S", time.localtime(moment))
 
 
-def _links(info: BatchInfo) -> list[tuple[str, str]]:
+def links(info: BatchInfo) -> list[tuple[str, str]]:
+    """Return a batch's pages, each with its title: web addresses only, whatever the server says."""
     pairs = ((info.spark_ui_url, "Spark UI"), (info.driver_log_url, "driver log"))
     return [(url, text) for url, text in pairs if url and urlsplit(url).scheme in {"http", "https"}]
 
@@ -225,5 +225,6 @@ def _span(text: str, style: str = "") -> str:
     return f'<span style="{style}">{html.escape(text)}</span>'
 
 
-def _first_line(error: LivyError) -> str:
+def first_line(error: Exception) -> str:
+    """Return an error's cause, without what to do about it."""
     return str(error).partition("\n")[0]

@@ -7,12 +7,12 @@ not where it was is looked for before that; what is new, before the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from http import HTTPStatus
 
 from .client import LivyClient
 from .errors import ServerError, Unauthorized, Unreachable
-from .models import BatchId, BatchInfo
+from .models import BatchId, BatchInfo, BatchPage, is_final
 
 NEAR = 20  # batches between two wanted ones that cost less than another request
 FIRST_PAGE, LARGEST_PAGE = 10, 640  # batches in the pages of a search: each has four times as many
@@ -45,15 +45,19 @@ class Listing:
         self._left_out: dict[BatchId, float] = {}  # and when the list may be asked for it again
         self._not_before = 0.0
 
-    def views(self, wanted: Collection[BatchId]) -> dict[BatchId, BatchInfo]:
+    def views(self, wanted: Collection[BatchId], least: int = 2) -> dict[BatchId, BatchInfo]:
         """Return what the list says of some batches; those that are not here are to be asked for alone.
+
+        Args:
+            wanted: Their ids.
+            least: The list is not asked for fewer.
 
         Raises:
             ServerError: The server is in trouble, not just its list.
         """
         now = self._clock()
         wanted = {one for one in wanted if self._left_out.get(one, now) <= now}
-        if len(wanted) < 2 or now < self._not_before:
+        if len(wanted) < least or now < self._not_before:
             return {}
         try:
             found = self._found(wanted)
@@ -91,6 +95,19 @@ class Listing:
         for one in missing:
             self._places.pop(one, None)
         return found
+
+    def places(self, wanted: Iterable[BatchId]) -> list[int]:
+        """Return where some batches stood when they were seen, of those that were."""
+        return [self._places[one] for one in wanted if one in self._places]
+
+    def read(self, start: int, size: int) -> BatchPage:
+        """Return a part of the list, and remember where those stand that have not ended."""
+        page = self._client.page(start, size)
+        self._total = page.total
+        for place, info in enumerate(page.batches, start):
+            if not is_final(info.state):
+                self._places[info.id] = place
+        return page
 
     def _read(self, start: int, size: int, wanted: set[BatchId]) -> dict[BatchId, BatchInfo]:
         page = self._client.page(start, size)

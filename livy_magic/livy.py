@@ -35,9 +35,9 @@ from .names import another, unique
 from .paths import resolve
 from .progress import Patient, Report, silent
 from .redact import MASK, mask_url
+from .snapshot import is_another
 from .staging import Staging, Upload
 from .submission import by_name, settle_orphans, submit
-from .watch import is_another
 from .watcher import Watcher
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ class Livy:
         except NotFound as problem:
             entry = self.history.recall(self.place, key)
             if entry is not None:
-                return self._recalled(entry)
+                return self.recalled(entry)
             raise NotFound(
                 f"Livy knows no batch {key!r}{fields.nearest(str(key), self.known_names())}\n"
                 "It forgets one about ten minutes after its end, or when it is killed;"
@@ -244,12 +244,12 @@ class Livy:
             ) from None
         meant = info if info.name == key else self._meant_by(info)
         if not is_another(meant, info):
-            batch = self._handle(info)
+            batch = self.handle(info)
             batch.keep_current()
             return batch
         entry = self.remembered(meant)
         if entry is not None:
-            return self._recalled(entry)
+            return self.recalled(entry)
         raise BatchGone(
             f"batch {label(meant)} is gone, and {info.id} is another batch now\n"
             "%livy_batches lists those that are there.",
@@ -264,7 +264,8 @@ class Livy:
             return entry.info if entry and entry.info else info
         return shown or info
 
-    def _recalled(self, entry: Entry) -> Batch:
+    def recalled(self, entry: Entry) -> Batch:
+        """Return the batch that a submission of the history became, as the history knows it."""
         recorder.flush()
         return Batch.recalled(self, entry, self.history.log(entry.key))
 
@@ -307,7 +308,7 @@ class Livy:
             if limit is not None and len(found) >= limit:
                 break
             if wanted(info):
-                found.append(self._handle(info))
+                found.append(self.handle(info))
         return found
 
     def known_names(self) -> list[str]:
@@ -319,9 +320,16 @@ class Livy:
         submitted_here = _identity(info) in self._plans or self.remembered(info) is not None
         return submitted_here or (info.owner is not None and info.owner == self.user)
 
-    def _handle(
+    def handle(
         self, info: BatchInfo, submitted: float | None = None, *, key: int | None = None
     ) -> Batch:
+        """Return the handle of a batch that the server has just shown, the same one each time.
+
+        Args:
+            info: What the server says of it.
+            submitted: When it was submitted from here, in seconds since the epoch.
+            key: The submission, in the history.
+        """
         batch = self._handles.get(info.id)
         # After a restart of the server the id may be another batch's.
         if batch is None or batch.gone or batch.name != info.name or is_another(batch.info, info):
@@ -427,7 +435,7 @@ class Livy:
                 if if_exists == "attach" and self._is_running_twin(
                     holder, self._resolved(complete, stage, progress)[0]
                 ):
-                    return self._handle(holder)
+                    return self.handle(holder)
                 complete = self._free_name(complete, holder, if_exists)
                 held.append(holder.id)
                 if if_exists == "attach" and report:
@@ -459,8 +467,9 @@ class Livy:
         if self.user is None and not done.adopted:
             self.user = info.owner  # the server's answer to us says as whom it knows us
         self._plans[_identity(info)] = replace(plan, uploads=())
-        batch = self._handle(info, submitted, key=done.key)
+        batch = self.handle(info, submitted, key=done.key)
         batch.keep_current()
+        self.watcher.roster.refresh()
         return batch
 
     def _settle_orphans(self) -> None:

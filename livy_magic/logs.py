@@ -15,7 +15,7 @@ import itertools
 import math
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -33,7 +33,7 @@ TRUSTED = 50  # lines that have to be met again where they were not before: fewe
 REMEMBERED = 1000  # known lines by which the place in a window is found again
 PACKED = 1000  # lines that are kept as one piece of text
 
-_STDOUT = "stdout: "
+STDOUT = "stdout: "
 _STDERR = "\nstderr: "
 _DIAGNOSTICS = re.compile(r"\n\w+ Diagnostics: ")
 _SPARK_LAYOUT = re.compile(
@@ -82,7 +82,7 @@ def split_sections(entries: Sequence[str], start: int = 0) -> Sections:
     sections = Sections([], [], [])
     current = sections.stdout
     for position, entry in enumerate(entries, start):
-        if position == 0 and entry == _STDOUT:
+        if position == 0 and entry == STDOUT:
             continue
         if entry == _STDERR:
             current = sections.stderr
@@ -93,6 +93,41 @@ def split_sections(entries: Sequence[str], start: int = 0) -> Sections:
     return sections
 
 
+@dataclass(frozen=True)
+class Piece:
+    """Some lines of a log, packed.
+
+    Attributes:
+        texts: Their texts, one behind the other, in UTF-8.
+        ends: Where each ends in that.
+        kinds: Their kinds, as positions in :data:`KINDS`.
+    """
+
+    texts: bytes
+    ends: array[int]
+    kinds: bytes
+
+    @classmethod
+    def of(cls, lines: Sequence[Line]) -> Piece:
+        """Pack lines."""
+        texts = [line.text.encode("utf-8", "surrogatepass") for line in lines]
+        ends = array("I", itertools.accumulate(map(len, texts)))
+        return cls(b"".join(texts), ends, bytes(KINDS.index(line.kind) for line in lines))
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def lines(self, start: int = 0, stop: int | None = None) -> list[Line]:
+        """Return the lines from number ``start`` on, up to but without ``stop``."""
+        numbers = range(len(self))[start:stop]
+        return [Line(self.text(number), KINDS[self.kinds[number]]) for number in numbers]
+
+    def text(self, number: int) -> str:
+        """Return the text of a line."""
+        start = self.ends[number - 1] if number else 0
+        return self.texts[start : self.ends[number]].decode("utf-8", "surrogatepass")
+
+
 class Lines:
     """The captured log: hundreds of thousands of lines in little more memory than their text takes.
 
@@ -100,7 +135,7 @@ class Lines:
     """
 
     def __init__(self) -> None:
-        self._packed: list[tuple[bytes, array[int], bytes]] = []  # texts, where each ends, kinds
+        self._packed: list[Piece] = []
         self._last: list[Line] = []
 
     def __len__(self) -> int:
@@ -111,27 +146,34 @@ class Lines:
         self._last += lines
         whole = len(self._last) // PACKED * PACKED
         for start in range(0, whole, PACKED):
-            self._packed.append(_packed(self._last[start : start + PACKED]))
+            self._packed.append(Piece.of(self._last[start : start + PACKED]))
         del self._last[:whole]
 
-    def since(self, start: int) -> list[Line]:
-        """Return the lines from number ``start`` on."""
-        piece, first = divmod(min(start, len(self)), PACKED)
-        lines = [line for packed in self._packed[piece:] for line in _unpacked(*packed)]
-        return (lines + self._last)[first:]
+    def between(self, start: int = 0, stop: int | None = None) -> list[Line]:
+        """Return the lines from number ``start`` on, up to but without ``stop``."""
+        start, stop, _ = slice(start, stop).indices(len(self))
+        lines: list[Line] = []
+        for number in range(start // PACKED, min(-(-stop // PACKED), len(self._packed))):
+            first = number * PACKED
+            lines += self._packed[number].lines(max(0, start - first), stop - first)
+        first = PACKED * len(self._packed)
+        return lines + self._last[max(0, start - first) : max(0, stop - first)]
+
+    def pieces(self, start: int = 0) -> list[Piece]:
+        """Return all lines from number ``start`` on, a multiple of 1,000, packed: 1,000 in each but the last."""
+        packed = self._packed[start // PACKED :]
+        return [*packed, Piece.of(self._last)] if self._last else packed
 
 
-def _packed(lines: Sequence[Line]) -> tuple[bytes, array[int], bytes]:
-    texts = [line.text.encode("utf-8", "surrogatepass") for line in lines]
-    ends = array("I", itertools.accumulate(map(len, texts)))
-    return b"".join(texts), ends, bytes(KINDS.index(line.kind) for line in lines)
-
-
-def _unpacked(texts: bytes, ends: array[int], kinds: bytes) -> Iterator[Line]:
-    start = 0
-    for end, kind in zip(ends, kinds, strict=True):
-        yield Line(texts[start:end].decode("utf-8", "surrogatepass"), KINDS[kind])
-        start = end
+def backwards(pieces: Sequence[Piece], kinds: Collection[Kind]) -> Iterator[Line]:
+    """Yield the lines of some kinds, the last one first; only these are unpacked."""
+    others = bytes(number for number, kind in enumerate(KINDS) if kind not in kinds)
+    for piece in reversed(pieces):
+        ahead = piece.kinds.rstrip(others)
+        while ahead:
+            number = len(ahead) - 1
+            yield Line(piece.text(number), KINDS[ahead[number]])
+            ahead = ahead[:number].rstrip(others)
 
 
 class Glimpses:

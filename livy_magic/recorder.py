@@ -18,7 +18,9 @@ from weakref import WeakValueDictionary
 
 from .logs import Line
 from .models import BatchInfo
-from .watch import Shared, Snapshot, Watch
+from .shared import Shared
+from .snapshot import Snapshot
+from .watch import Watch
 
 if TYPE_CHECKING:
     from .history import History

@@ -28,6 +28,9 @@ _QUERY_PART = re.compile(rf"([?&;](?:sig|[\w.-]*?{_NAME})=)[^&;\s]+", re.IGNOREC
 _USER_INFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _CONTAINER_SCHEMES = ("abfs://", "abfss://", "wasb://", "wasbs://")  # container@account
 
+SGR = re.compile(r"\x1b\[[0-9;]*m")
+"""An ANSI sequence that sets colours or weight, and nothing else."""
+
 # Everything that moves the cursor, rings a bell or turns the direction of writing around.
 _CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # ANSI sequences vanish
@@ -89,11 +92,18 @@ def mask_body(body: Mapping[str, object]) -> dict[str, object]:
 
 def plain(text: str) -> str:
     """Return server text with control characters made visible and ANSI sequences removed."""
+    return _CONTROL.sub(_visible, text)
 
-    def visible(match: re.Match[str]) -> str:
-        found = match.group()
-        if len(found) > 1:
-            return ""
-        return f"\\x{ord(found):02x}" if found < "\u0100" else f"\\u{ord(found):04x}"
 
-    return _CONTROL.sub(visible, text)
+def coloured(text: str) -> str:
+    """Return what :func:`plain` does, but with the ANSI sequences that set colours (SGR)."""
+    return _CONTROL.sub(
+        lambda found: found[0] if SGR.fullmatch(found[0]) else _visible(found), text
+    )
+
+
+def _visible(match: re.Match[str]) -> str:
+    found = match.group()
+    if len(found) > 1:
+        return ""
+    return f"\\x{ord(found):02x}" if found < "\u0100" else f"\\u{ord(found):04x}"

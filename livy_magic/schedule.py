@@ -12,6 +12,7 @@ SHARE = 0.018  # of a batch's age; with the look itself, its end is seen within 
 UNAWAITED = 3.0  # times as long, while nobody waits: a thousand notebooks may share a server
 LOOKED_AT, LOOKED_AT_OLD = 2.0, 5.0  # seconds at most, while a person looks; at a batch of 1,000 s
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 30.0
+RUNNING_A_SECOND = 500.0  # batches that may run for each second between two looks at the list
 LONGEST_LOG_PAUSE = 60.0
 LOGS_A_SECOND = 10.0  # that are read while nobody looks at them
 
@@ -33,8 +34,18 @@ def interval(
     if not awaited:
         pause *= UNAWAITED
     if looked_at:
-        pause = min(pause, max(LOOKED_AT, min(0.005 * youngest_age, LOOKED_AT_OLD)))
+        pause = min(pause, list_pause(youngest_age))
     return max(min(pause, turnover / 2), SHORTEST)
+
+
+def list_pause(quiet: float, running: int = 0) -> float:
+    """Return the seconds between two looks at what a person looks at.
+
+    Args:
+        quiet: Seconds in which nothing changed.
+        running: Batches that run on the server: where there are many, many others look at them, too.
+    """
+    return max(LOOKED_AT, min(max(0.005 * quiet, running / RUNNING_A_SECOND), LOOKED_AT_OLD))
 
 
 def log_pause(age: float, watched: int) -> float:

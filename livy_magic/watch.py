@@ -1,122 +1,26 @@
-"""One batch being watched: what is known of it, its log, and how to look once.
-
-- :class:`Snapshot` is what is known of a batch at one moment; it never changes.
-- :class:`Watch` holds the newest one, and the log. A :class:`~livy_magic.batch.Batch` has one.
-
-"I cannot see the batch" and "the batch failed" never mix: what goes wrong while looking leaves the
-last known state in place, and stands beside it as ``error``. Nothing here prints.
-"""
+"""One batch being watched: its newest snapshot, its log, and how to look once. Nothing here prints."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import logging
 import math
-import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
-from weakref import WeakSet
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from .client import LivyClient
 from .errors import LivyError, NotFound, ServerError, Unauthorized
-from .logs import Glimpses, Line, Lines, LogTail
+from .logs import KINDS, Glimpses, Kind, Line, Lines, LogTail, Piece, backwards
 from .models import BatchId, BatchInfo, is_final
-from .redact import mask_url
 from .schedule import SHORTEST, log_pause
+from .shared import Shared, call
+from .snapshot import Snapshot, contradicts, explained
 
 if TYPE_CHECKING:
     from .watcher import Watcher
 
 LATE = 1.0  # YARN may tell a batch's end before Livy has its last lines (protocol, part 3)
 PATIENCE = 60.0  # seconds in which an ended batch's last lines are tried for
-
-_log = logging.getLogger(__name__)
-_log.addHandler(logging.NullHandler())  # without any, Python would print what is logged
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What is known of a batch at one moment. Times are seconds since the epoch.
-
-    Attributes:
-        info: What the server last said.
-        first_seen: When it was submitted from here, or else first looked at.
-        submitted: When it was submitted, if that was from here.
-        ended: When its end was seen, if that was by watching.
-        error: Why the last look failed. ``info`` is as it was at ``stale_since``.
-        stale_since: When looking began to fail; set exactly when ``error`` is.
-        log_error: Why the log cannot be read, though the state can.
-        gone: The server no longer knows it; ``info`` has what was last seen.
-        recalled: What is known comes from the history: the server had forgotten the batch before.
-        lines: Lines of log captured so far.
-    """
-
-    info: BatchInfo
-    first_seen: float
-    submitted: float | None = None
-    ended: float | None = None
-    error: LivyError | None = None
-    stale_since: float | None = None
-    log_error: LivyError | None = None
-    gone: bool = False
-    recalled: bool = False
-    lines: int = 0
-
-    @property
-    def done(self) -> bool:
-        """Whether there is nothing to wait for: it has ended, or the server forgot it."""
-        return self.gone or is_final(self.info.state)
-
-
-def contradicts(known: BatchInfo, now: BatchInfo) -> bool:
-    """Say whether two views cannot be of one batch.
-
-    Ids start at 0 again when Livy restarts without recovery, and the name of a deleted batch is
-    free. What a view leaves out contradicts nothing: some servers' first one has the id alone.
-    """
-    pairs = ((known.name, now.name), (known.owner, now.owner), (known.app_id, now.app_id))
-    return known.id != now.id or any(a and b and a != b for a, b in pairs)
-
-
-def is_another(known: BatchInfo, now: BatchInfo) -> bool:
-    """Say whether a view is certainly of another batch than a view before it was.
-
-    What has ended does not run again; a server that has just recovered may not know that yet.
-    """
-    runs_again = is_final(known.state) and now.state in {"starting", "running"}
-    return runs_again or contradicts(known, now)
-
-
-class Shared:
-    """Something that threads share, and that nothing may leave locked for ever.
-
-    An interrupt can strike between a Condition's ``__enter__``, which is Python, and the block
-    behind it, and then the lock stays locked. A lock's own cannot be interrupted there, so it is
-    always the lock that is entered, never the condition.
-    """
-
-    everything: ClassVar[WeakSet[Shared]] = WeakSet()
-
-    def __init__(self) -> None:
-        self.unlock()
-        Shared.everything.add(self)
-
-    def unlock(self) -> None:
-        """Take new locks: in a forked child, the threads that hold the old ones do not exist."""
-        self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
-
-
-def _after_fork() -> None:
-    for one in list(Shared.everything):
-        one.unlock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Watch(Shared):
@@ -169,10 +73,19 @@ class Watch(Shared):
         """What is known now."""
         return self._snapshot
 
-    def lines(self, start: int = 0) -> list[Line]:
-        """Return a copy of the log captured so far, from line ``start`` on."""
+    def lines(self, start: int = 0, stop: int | None = None) -> list[Line]:
+        """Return a copy of the log captured so far, or of its lines from ``start`` on up to ``stop``."""
         with self._lock:
-            return self._lines.since(start)
+            return self._lines.between(start, stop)
+
+    def pieces(self, start: int = 0) -> list[Piece]:
+        """Return the same as :meth:`lines` from ``start``, a multiple of 1,000, but packed."""
+        with self._lock:
+            return self._lines.pieces(start)
+
+    def backwards(self, kinds: Collection[Kind] = KINDS) -> Iterator[Line]:
+        """Yield the lines of some kinds captured so far, the last one first."""
+        return backwards(self.pieces(), kinds)
 
     def subscribe(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
         """Call ``callback(snapshot)`` from now on at each change.
@@ -490,19 +403,4 @@ class Watch(Shared):
             self._changed.notify_all()
             subscribers = list(self._subscribers)
         for callback in subscribers:
-            _call(callback, snapshot)
-
-
-def _call(callback: Callable[[Snapshot], None], snapshot: Snapshot) -> None:
-    try:
-        callback(snapshot)
-    except Exception:  # noqa: BLE001 -- logged; it is not the watcher's failure
-        _log.exception("a subscriber to a batch failed")
-
-
-def explained(failure: Exception) -> LivyError:
-    """Return what a snapshot says of a failed look."""
-    if isinstance(failure, LivyError):
-        return failure
-    _log.error("looking at a batch failed", exc_info=failure)
-    return LivyError(f"looking at the batch failed: {mask_url(repr(failure))}")
+            call(callback, snapshot)

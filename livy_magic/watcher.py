@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import atexit
-import math
 import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 from .client import LivyClient
-from .errors import LivyError, ServerError, Unreachable
+from .errors import LivyError, ServerError, Unauthorized, Unreachable
 from .listing import Listing
 from .models import BatchId, BatchInfo
-from .schedule import backoff, interval
-from .watch import LATE, Shared, Watch, contradicts, explained
+from .roster import Roster
+from .schedule import LONGEST, backoff, interval
+from .shared import Shared
+from .snapshot import contradicts, explained
+from .watch import LATE, Watch
 
 
 class Watcher(Shared):
     """Looks at the watched batches of one server, in one thread that lives as long as there are any.
+
+    It looks at the server's whole list as well, as long as a person does.
 
     Args:
         client: The server.
         may_return: Says whether a server that does not answer may do so again.
         clock: Seconds since the epoch; ages, times and pauses are measured by it.
         rng: Where the jitter of pauses after failures comes from.
+
+    Attributes:
+        roster: The server's whole list.
     """
 
     def __init__(
@@ -44,6 +51,7 @@ class Watcher(Shared):
         self._thread: threading.Thread | None = None
         self._stopping = False
         self._listing = Listing(client, clock)
+        self.roster = Roster(self._listing, clock, wake=self._wake)
         self._ticked = clock()
         self._failures = 0
         self._backoff = 0.0
@@ -72,6 +80,10 @@ class Watcher(Shared):
         with self._lock:
             if watch not in self._watched:
                 self._watched.append(watch)
+            self._wake()
+
+    def _wake(self) -> None:
+        with self._lock:
             self._stopping = False
             if self._thread is None or not self._thread.is_alive():  # in a forked child it is not
                 self._start()
@@ -102,7 +114,7 @@ class Watcher(Shared):
     def pause(self) -> float:
         """Return the seconds until the next tick, from the clock and what is known of the batches."""
         with self._lock:
-            if any(watch.wanted for watch in self._watched):
+            if self.roster.wanted or any(watch.wanted for watch in self._watched):
                 return 0.0
             return self._rest()
 
@@ -112,8 +124,9 @@ class Watcher(Shared):
             due = self._rest() <= 0
             watches = [watch for watch in self._watched if due or watch.wanted]
             watched = len(self._watched)
-        seen = self._views([watch.snapshot.info.id for watch in watches])
-        problems = []
+            with_list = self.roster.wanted or (due and self.roster.is_looked_at)
+        problems = [self.roster.look()] if with_list else []
+        seen = self._views([watch.snapshot.info.id for watch in watches], with_list=with_list)
         for watch in watches:
             if self._stopping:
                 return
@@ -122,7 +135,7 @@ class Watcher(Shared):
         with self._lock:
             if due:
                 self._ticked = self._clock()
-            if any(watch.snapshot.error is None for watch in watches):
+            if any(watch.snapshot.error is None for watch in watches) or problems[:1] == [None]:
                 self._failures = 0
             elif due:
                 self._failures += 1
@@ -131,8 +144,16 @@ class Watcher(Shared):
                 watch for watch in self._watched if watch.wanted or not watch.snapshot.done
             ]
 
-    def _views(self, ids: Sequence[BatchId]) -> Mapping[BatchId, BatchInfo | LivyError]:
+    def _views(
+        self, ids: Sequence[BatchId], *, with_list: bool
+    ) -> Mapping[BatchId, BatchInfo | LivyError]:
         """Return what the server's list says of batches, or why it cannot be had."""
+        if with_list:
+            problem = self.roster.snapshot.error
+            if problem is None:
+                return self.roster.fresh
+            if isinstance(problem, (Unreachable, Unauthorized)):
+                return dict.fromkeys(ids, problem)
         try:
             return self._listing.views(ids)
         except Exception as failure:  # noqa: BLE001 -- no look fails but in its snapshot
@@ -152,12 +173,16 @@ class Watcher(Shared):
 
     def _interval(self, now: float) -> float:
         watches = self._watched
-        every = interval(
-            min((now - watch.snapshot.first_seen for watch in watches), default=0.0),
-            awaited=any(watch.is_awaited for watch in watches),
-            looked_at=any(watch.is_looked_at for watch in watches),
-            turnover=min((watch.turnover for watch in watches), default=math.inf),
-        )
+        every = LONGEST
+        if watches:
+            every = interval(
+                min(now - watch.snapshot.first_seen for watch in watches),
+                awaited=any(watch.is_awaited for watch in watches),
+                looked_at=any(watch.is_looked_at for watch in watches),
+                turnover=min(watch.turnover for watch in watches),
+            )
+        if self.roster.is_looked_at:
+            every = min(every, self.roster.pause)
         return min(every, LATE) if any(watch.is_ending for watch in watches) else every
 
     def _start(self) -> None:
@@ -171,7 +196,7 @@ class Watcher(Shared):
     def _sleep(self) -> bool:
         """Wait for the next tick; False when there is none, and the thread ends."""
         with self._lock:
-            while self._watched and not self._stopping:
+            while (self._watched or self.roster.is_looked_at) and not self._stopping:
                 pause = self.pause()
                 if pause <= 0:
                     return True

@@ -1,4 +1,4 @@
-"""What all tests share: a history of their own, never that of whoever runs them."""
+"""What all tests share: a history of their own, never that of whoever runs them; and servers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from livy_magic import history, recorder
+
+pytest_plugins = ["servers"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -55,10 +55,10 @@ function isRefusal(request, message) {
 /**
  * Return the channel of one view.
  *
- * `frontend` is "lab", "notebook" or "other"; `disconnected()` says whether the widget manager knows that the kernel's
+ * `frontend` is "lab", "notebook" or "other"; `inline()` says whether the view is below a cell; `disconnected()` says whether the widget manager knows that the kernel's
  * end is dead.
  */
-export function createChannel(model, { frontend = "other", disconnected = () => false } = {}) {
+export function createChannel(model, { frontend = "other", inline = () => true, disconnected = () => false } = {}) {
   const view = Math.random().toString(36).slice(2) + Date.now().toString(36);
   const handlers = new Map();
   const waiting = new Map(); // id -> request
@@ -172,7 +172,7 @@ export function createChannel(model, { frontend = "other", disconnected = () => 
 
   function hello() {
     heard = false;
-    send({ type: "hello", view, frontend, deflate: canInflate() });
+    send({ type: "hello", view, frontend, inline: inline(), deflate: canInflate() });
     after(GONE, () => {
       if (!heard) setKernel("gone");
     });

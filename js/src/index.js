@@ -51,6 +51,7 @@ function render({ model, el }) {
 function compose(model, el) {
   const channel = createChannel(model, {
     frontend: frontend(),
+    inline: () => Boolean(el.closest(".jp-Notebook")),
     disconnected: () => Boolean(el.closest(".jupyter-widgets-disconnected")),
   });
   const store = createRows();
@@ -197,12 +198,18 @@ function compose(model, el) {
   el.append(root);
   tick();
   list({ fresh: true });
-  channel.hello();
+  let greeting = requestAnimationFrame(greet);
+  function greet() {
+    // Where the view is can be told as soon as it is in the page.
+    if (root.isConnected) channel.hello();
+    else greeting = requestAnimationFrame(greet);
+  }
 
   return () => {
     clearInterval(timer);
     clearTimeout(leaving);
     cancelAnimationFrame(drawing);
+    cancelAnimationFrame(greeting);
     watcher.disconnect();
     document.removeEventListener("visibilitychange", showing);
     unshow();

@@ -9,7 +9,7 @@ from IPython.display import display
 
 from .. import display as render
 from ..batch import Batch
-from ..watch import Snapshot
+from ..snapshot import Snapshot
 
 EVERY = 1.0  # seconds between two updates at least
 TAIL = 4  # lines of output on the card of a running batch
@@ -55,8 +55,8 @@ class Card:
     def _bundle(self) -> dict[str, str]:
         snapshot = self._batch.snapshot
         failed = snapshot.done and not self._batch.succeeded
-        lines = self._batch.output_so_far() if self._with_lines else []
+        count = (TAIL_FAILED if failed else TAIL) if self._with_lines else 0
         return {
             "text/plain": repr(self._batch),
-            "text/html": render.card(snapshot, lines[-(TAIL_FAILED if failed else TAIL) :]),
+            "text/html": render.card(snapshot, self._batch.last_output(count)),
         }

@@ -29,6 +29,7 @@ from .options import (
     HISTORY,
     LOCAL,
     LOG,
+    PANEL,
     SUBMIT,
     WAIT,
     Option,
@@ -43,6 +44,7 @@ from .words import expand, split
 
 if TYPE_CHECKING:
     from ..history import History
+    from ..panel.widget import LivyPanel
 
 SHOWN = 100  # submissions that %livy_history shows unless told otherwise
 DAY = 86400.0  # seconds
@@ -78,6 +80,7 @@ class LivyMagics(Magics):
         super().__init__(shell, **options)
         self._target: str | None = None
         self._servers: dict[str | None, Livy] = {}
+        self._panels: dict[Livy, LivyPanel] = {}  # one for each server
         self._last: Batch | None = None
         self._settings = [
             name
@@ -89,8 +92,11 @@ class LivyMagics(Magics):
 
     def close(self) -> None:
         """Forget the servers, and stop watching; batches run on."""
+        for panel in self._panels.values():
+            panel.desk.close()
         for livy in self._servers.values():
             livy.close()
+        self._panels.clear()
         self._servers.clear()
 
     # -- magics -----------------------------------------------------------------------------------
@@ -267,6 +273,26 @@ class LivyMagics(Magics):
 
     @no_var_expand
     @line_magic
+    @documented(PANEL)
+    def livy_panel(self, line: str) -> LivyPanel:
+        """Open the panel: the server's batches and the log of the one that is selected, live.
+
+        %livy_panel [--side | --split]
+        """
+        parsed = self._parse(line, PANEL, most=0)
+        if parsed.has("side") and parsed.has("split"):
+            raise UsageError(
+                "the panel is in the side bar, --side, or in a tab, --split: choose one"
+            )
+        from ..panel.widget import LivyPanel  # widgets are loaded when the panel is opened
+
+        livy = self._server()
+        panel = self._panels[livy] = self._panels.get(livy) or LivyPanel(livy)
+        panel.places.wish(next((wish for wish in ("side", "split") if parsed.has(wish)), "inline"))
+        return panel
+
+    @no_var_expand
+    @line_magic
     @documented(LOCAL)
     def livy_local(self, line: str) -> None:
         """Start, stop or inspect the private Livy of this machine.
@@ -303,6 +329,7 @@ class LivyMagics(Magics):
             "livy_log": (LOG, self._known_batches),
             "livy_wait": (WAIT, self._known_batches),
             "livy_kill": ((), self._known_batches),
+            "livy_panel": (PANEL, list),
             "livy_local": (LOCAL, lambda: VERBS),
         }
         magic = first.lstrip("%")

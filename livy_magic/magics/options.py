@@ -219,6 +219,11 @@ LOG = (
 
 WAIT = (Option("--timeout", "wait no longer", metavar="SECONDS", kind=Count()),)
 
+PANEL = (
+    Option("--side", "in JupyterLab's side bar"),
+    Option("--split", "in a tab beside the notebook, in JupyterLab"),
+)
+
 LOCAL = (Option("--ui", "with Spark's web page open to this machine"),)
 
 

@@ -11,7 +11,7 @@ from IPython.display import display
 from ..batch import Batch
 from ..display import status_line
 from ..redact import plain
-from ..watch import Snapshot
+from ..snapshot import Snapshot
 
 
 class WaitProgress:

@@ -11,6 +11,7 @@ import json
 import socketserver
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,12 +40,36 @@ class Livy:
     def __init__(self) -> None:
         self.batches = 1
         self.keeps = 200
+        self.short = False
         self.written: list[int] = [0]  # lines of each batch
+        self.step = 0  # lines by which a log grows each time it is read, until all are there
+        self.read: dict[int, int] = {}  # lines of such a log that are there
+        self.flows: dict[int, tuple[int, float]] = {}  # lines a second, and since when
         self.ended: set[int] = set()
+        self.views: dict[int, dict[str, Any]] = {}  # members that differ from the usual
         self.reset()
 
     def reset(self) -> None:
         self.counts = {"requests": 0, "up": 0, "down": 0, "log": 0, "connections": 0}
+
+    def be_told(self, told: dict[str, Any]) -> None:
+        """Take what is told; all but what has ended stays as it was where nothing is told."""
+        self.batches = told.get("batches", self.batches)
+        self.keeps = told.get("keeps", self.keeps)
+        self.short = told.get("short", self.short)
+        self.ended = set(told.get("ended", ()))
+        for number, members in told.get("views", {}).items():
+            self.views[int(number)] = members
+        if "written" in told:
+            written = told["written"]
+            self.written = written if isinstance(written, list) else [written] * self.batches
+            self.step, self.read = told.get("step", 0), {}
+        if "flows" in told:
+            # What flowed so far is there to stay.
+            for number in self.flows:
+                self.written[number] = self.end(number)
+            now = time.monotonic()
+            self.flows = {int(number): (pace, now) for number, pace in told["flows"].items()}
 
     def answer(self, path: str, query: dict[str, int]) -> Any:
         parts = path.strip("/").split("/")
@@ -55,38 +80,56 @@ class Livy:
             return {"from": start, "total": self.batches, "sessions": views}
         number = int(parts[1].removeprefix("etl-"))
         if parts[2:] == ["state"]:
-            return {"id": number, "state": self.state(number)}
+            return {"id": number, "state": self.view(number)["state"]}
         if parts[2:] == ["log"]:
-            entries = self.entries(number, self.keeps)
-            start, size = query.get("from", 0), query.get("size", 100)
-            part = entries[start:] if size < 0 else entries[start : start + size]
-            answer = {"id": number, "from": start, "total": len(entries), "log": part}
+            end = self.end(number)
+            first = max(0, end - self.keeps)
+            start, total = query.get("from", 0), end - first + 2
+            size = query.get("size", 100)
+            part = self.entries(number, first, end, start, total if size < 0 else start + size)
+            if self.step:
+                self.read[number] = end + self.step
             self.counts["log"] += sum(len(line) + 1 for line in part)
-            return answer
+            return {"id": number, "from": start, "total": total, "log": part}
         return self.view(number)
 
     def view(self, number: int) -> dict[str, Any]:
-        return {
+        end = self.end(number)
+        usual = {
             "id": number,
             "name": f"etl-{number}",
             "owner": None,
             "proxyUser": None,
-            "state": self.state(number),
+            "state": "success" if number in self.ended else "running",
             "appId": None,
             "appInfo": {"driverLogUrl": None, "sparkUiUrl": None},
-            "log": self.entries(number, 10)[-10:],
+            "log": self.entries(number, max(0, end - 10), end)[-10:],
         }
+        return usual | self.views.get(number, {})
 
-    def state(self, number: int) -> str:
-        return "success" if number in self.ended else "running"
+    def end(self, number: int) -> int:
+        """Return how many lines a batch's log has by now."""
+        written = self.written[number]
+        if self.step:
+            written = min(written, self.read.get(number, self.step))
+        pace, since = self.flows.get(number, (0, 0.0))
+        return written + int(pace * (time.monotonic() - since))
 
-    def entries(self, number: int, most: int) -> list[str]:
-        end = self.written[number]
+    def entries(
+        self, batch: int, first: int, end: int, start: int = 0, stop: int | None = None
+    ) -> list[str]:
+        """Return the entries of a window of lines, or its part from one position up to another."""
+        text, last = short_line if self.short else line, end - first + 1
+        marks = {0: "stdout: ", last: "\nstderr: "}
         return [
-            "stdout: ",
-            *(line(number, n) for n in range(max(0, end - most), end)),
-            "\nstderr: ",
+            marks.get(position) or text(batch, first + position - 1)
+            for position in range(last + 1)[start:stop]
         ]
+
+
+def short_line(_batch: int, number: int) -> str:
+    """Return a line that says its number, and takes little room."""
+    return f"line {number}"
 
 
 def line(batch: int, number: int) -> str:
@@ -128,11 +171,7 @@ class Handler(socketserver.StreamRequestHandler):
         if path == "/stub/count":
             counts, _ = self.livy.counts, self.livy.reset()
             return counts
-        self.livy.batches = told.get("batches", self.livy.batches)
-        self.livy.keeps = told.get("keeps", self.livy.keeps)
-        self.livy.ended = set(told.get("ended", ()))
-        written = told.get("written", 0)
-        self.livy.written = written if isinstance(written, list) else [written] * self.livy.batches
+        self.livy.be_told(told)
         return {}
 
     def _send(self, value: Any, head: list[bytes]) -> int:
@@ -152,7 +191,18 @@ class Stub:
         self._session = requests.Session()
 
     def set(self, **what: Any) -> None:
-        """Say how many ``batches`` there are, how many lines each has ``written``, which have ``ended``."""
+        """Say what there is; what is not said stays as it was, but for what has ended.
+
+        Args:
+            batches: How many there are.
+            written: How many lines each has written: a number, or a list of them.
+            step: Of those, so many are there at first, and so many more each time they were read.
+            flows: From now on these batches write so many lines a second: ``{batch: lines}``.
+            keeps: How many lines of each the server keeps.
+            short: Lines only say their number, from 0: ``line 17``.
+            ended: The numbers of those that have succeeded; of none when it is not said.
+            views: What else there is to know of some: ``{batch: {member: value}}``.
+        """
         self._session.post(f"{self.url}/stub/set", json=what, timeout=60).raise_for_status()
 
     def count(self) -> dict[str, int]:

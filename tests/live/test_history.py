@@ -11,7 +11,7 @@ from livy_magic import BatchFailed, BatchGone, BatchRequest, Livy, local, record
 from livy_magic.progress import silent
 
 if TYPE_CHECKING:
-    from conftest import NewBase, RunningStandIn, StandIn
+    from servers import NewBase, RunningStandIn, StandIn
 
 pytestmark = pytest.mark.livy
 

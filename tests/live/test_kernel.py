@@ -21,7 +21,7 @@ from livy_magic import Livy, local
 from livy_magic.local.server import LocalServer
 
 if TYPE_CHECKING:
-    from conftest import NewBase
+    from servers import NewBase
 
 pytestmark = pytest.mark.livy
 

@@ -23,7 +23,7 @@ from livy_magic.local.server import LocalServer
 from livy_magic.logs import SPARK_MARK
 
 if TYPE_CHECKING:
-    from conftest import NewBase, Running, RunningStandIn, StandIn
+    from servers import NewBase, Running, RunningStandIn, StandIn
 
 pytestmark = pytest.mark.livy
 

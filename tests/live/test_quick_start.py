@@ -15,7 +15,7 @@ from livy_magic import BatchRequest, Livy, local
 from livy_magic.batch import Batch
 
 if TYPE_CHECKING:
-    from conftest import NewBase
+    from servers import NewBase
 
 pytestmark = pytest.mark.livy
 

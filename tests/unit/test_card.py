@@ -55,7 +55,7 @@ def test_a_card_shows_the_end_last_even_if_the_update_before_it_is_slow(
     batch = running(0)
     Card(batch)
     assert publisher.busy.wait(10)
-    batch._watch.end("killed")
+    batch.watch.end("killed")
     assert not publisher.updates.acquire(timeout=0.3)  # seconds in which it could overtake
     publisher.go_on.set()
     assert publisher.updates.acquire(timeout=10)
@@ -68,7 +68,7 @@ def test_a_wait_shows_every_end_last_even_if_the_update_before_it_is_slow(
     publisher: SlowPublisher,
 ) -> None:
     batches = [running(0), running(1)]
-    ends = [threading.Thread(target=batch._watch.end, args=["killed"]) for batch in batches]
+    ends = [threading.Thread(target=batch.watch.end, args=["killed"]) for batch in batches]
     with WaitProgress(batches):
         for end in ends:
             end.start()

@@ -64,7 +64,7 @@ from livy_magic import (
 from livy_magic.client import LivyClient
 from livy_magic.display import card, table_text
 from livy_magic.models import BatchInfo, is_final
-from livy_magic.watch import Snapshot
+from livy_magic.snapshot import Snapshot
 
 URL = "http://livy.test"
 REQUEST = BatchRequest(file="hdfs:///etl.py", name="nightly")

@@ -10,7 +10,17 @@ from unittest import mock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livy_magic.logs import KINDS, SPARK_MARK, Glimpses, Line, Lines, LogTail, split_sections
+from livy_magic.logs import (
+    KINDS,
+    SPARK_MARK,
+    Glimpses,
+    Kind,
+    Line,
+    Lines,
+    LogTail,
+    backwards,
+    split_sections,
+)
 from livy_magic.models import LogPage
 
 
@@ -349,16 +359,24 @@ some_lines = st.lists(st.builds(Line, st.text(), st.sampled_from(KINDS)), max_si
 
 
 @given(
-    pieces=st.lists(some_lines, max_size=5), start=st.integers(0, 200), packed=st.integers(1, 30)
+    pieces=st.lists(some_lines, max_size=5),
+    start=st.integers(0, 200),
+    stop=st.integers(0, 200) | st.none(),
+    kinds=st.sets(st.sampled_from(KINDS)),
+    packed=st.integers(1, 30),
 )
-def test_lines_come_back_as_they_were(pieces: list[list[Line]], start: int, packed: int) -> None:
+def test_lines_come_back_as_they_were(
+    pieces: list[list[Line]], start: int, stop: int | None, kinds: set[Kind], packed: int
+) -> None:
     with mock.patch("livy_magic.logs.PACKED", packed):
         lines = Lines()
         for piece in pieces:
             lines.extend(piece)
         everything = [line for piece in pieces for line in piece]
         assert len(lines) == len(everything)
-        assert lines.since(start) == everything[start:]
+        assert lines.between(start, stop) == everything[start:stop]
+        some = [line for line in reversed(everything) if line.kind in kinds]
+        assert list(backwards(lines.pieces(), kinds)) == some
 
 
 def test_what_terminals_and_encodings_trip_over_is_only_text() -> None:
@@ -367,8 +385,8 @@ def test_what_terminals_and_encodings_trip_over_is_only_text() -> None:
     for _ in range(300):
         lines.extend(Line(text, "program") for text in odd[:5] + odd[6:])
     lines.extend([Line(odd[5], "program")])
-    assert [line.text for line in lines.since(1796)] == [*odd[2:5], odd[6], odd[5]][-5:]
-    assert {line.text for line in lines.since(0)} == set(odd)
+    assert [line.text for line in lines.between(1796)] == [*odd[2:5], odd[6], odd[5]][-5:]
+    assert {line.text for line in lines.between(0)} == set(odd)
 
 
 def test_many_lines_take_little_more_memory_than_their_text() -> None:

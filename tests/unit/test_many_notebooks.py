@@ -13,7 +13,9 @@ from contextlib import ExitStack
 import pytest
 
 from livy_magic.errors import Unreachable
+from livy_magic.listing import Listing
 from livy_magic.models import BatchId, BatchInfo, BatchPage, LogPage
+from livy_magic.roster import Roster
 from livy_magic.watcher import Watcher
 
 NOTEBOOKS, RUNNING = 1000, 2
@@ -78,6 +80,20 @@ class Threadless(Watcher):
         pass
 
 
+class OneRequest(Roster):
+    """A list of which a look takes one request, as in ``test_roster``; only one's own is made up."""
+
+    def __init__(self, server: Server, mine: list[BatchInfo]) -> None:
+        super().__init__(Listing(server, server.clock), server.clock, wake=lambda: None)  # type: ignore[arg-type]
+        self._server, self._mine = server, mine
+
+    def _read(self, known: tuple[BatchInfo, ...], now: float) -> tuple[BatchInfo, ...]:
+        self._server._ask()
+        self._running = len(self._server.batches)
+        self.fresh = {info.id: self._server._view(info) for info in self._mine}
+        return tuple(self.fresh.values())
+
+
 def age_in_practice(rng: random.Random) -> float:
     """Return how long a batch that runs now has been running.
 
@@ -104,10 +120,12 @@ def requests() -> list[int]:
                 info = server.add(chatty=rng.random() < CHATTY)
                 watch = watcher.watch(info, submitted=server.now - age_in_practice(rng))
                 watch._asked += 1  # as refresh() does, which would wait: it is displayed
-                if number % PANEL == 0:
-                    people.enter_context(watch.looked_at())
                 if number % WAITS == 1:
                     people.enter_context(watch.awaited())
+            if number % PANEL == 0:
+                watcher.roster = OneRequest(server, server.batches[-RUNNING:])
+                people.enter_context(watch.looked_at())  # a log is open in it
+                people.enter_context(watcher.roster.looked_at())
             watcher.tick()
             watchers.append(watcher)
             heapq.heappush(due, (server.now + watcher.pause(), number))

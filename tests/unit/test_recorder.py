@@ -256,6 +256,6 @@ def test_a_long_log_is_recorded_in_seconds_and_as_a_whole(livy: Livy, key: int) 
 
 def test_a_batch_found_again_goes_on_being_recorded(livy: Livy, key: int) -> None:
     batch = Batch(livy, NIGHTLY)  # as from a list
-    batch._watch.end("killed")
+    batch.watch.end("killed")
     assert batch.key == key
     assert entry_of(key).state == "killed"

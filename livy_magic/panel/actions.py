@@ -1,0 +1,183 @@
+"""What a person does in the panel: kill, submit, resubmit, copy as a line, look at the request.
+
+What takes long runs in a thread of its own, and each request is answered when it is done.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..batch import Batch
+from ..display import duration, label, links
+from ..errors import LivyError
+from ..models import POST_FIELDS, is_final, is_success
+from ..redact import plain
+from . import forms
+from .rows import Row
+
+if TYPE_CHECKING:
+    from .desk import Desk
+
+AT_ONCE = 4  # kills under way; each takes Livy seconds
+
+Message = Mapping[str, Any]
+
+
+def answer(message: Message, kind: str) -> dict[str, Any]:
+    """Return the beginning of the answer to a message."""
+    return {"type": kind, "view": message["view"], "id": message.get("id")}
+
+
+class Actions:
+    """Does what the messages that reach the desk ask for.
+
+    Args:
+        desk: Where rows and batches are found, and answers are sent.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._kills = threading.Semaphore(AT_ONCE)
+
+    def take(self, message: Message) -> None:
+        """Do what a message asks for; called in the desk's thread."""
+        known: dict[str, Callable[[Message], None]] = {
+            "kill": self._kill,
+            "submit": self._submit,
+            "form": self._form,
+            "line": self._line,
+            "detail": self._detail,
+        }
+        if message["type"] not in known:
+            raise LivyError(f"the panel does not know {message['type']!r}")
+        known[message["type"]](message)
+
+    def _beside(self, message: Message, work: Callable[[], None]) -> None:
+        """Run what takes long in a thread of its own, and tell who asked if it fails."""
+
+        def run() -> None:
+            try:
+                work()
+            except Exception as failure:  # noqa: BLE001 -- it is told to who asked
+                self._desk.fail(message, failure)
+
+        threading.Thread(target=run, name="livy-magic-panel-action", daemon=True).start()
+
+    # -- kill --
+
+    def _kill(self, message: Message) -> None:
+        for number in message["rows"]:
+            one = {**message, "row": number}
+            try:
+                batch = self._desk.batch(number)
+            except Exception as failure:  # noqa: BLE001 -- the others are killed all the same
+                self._desk.fail(one, failure)
+            else:
+                self._beside(one, partial(self._kill_one, one, batch))
+
+    def _kill_one(self, message: Message, batch: Batch) -> None:
+        with self._kills:
+            batch.look()
+            had_ended = batch.done
+            batch.kill()
+        self._desk.do(lambda: self._desk.has_ended(message["row"], batch.state))
+        text = f"{label(batch.info)} had ended; forgotten now" if had_ended else "killed"
+        self._ack(message, ok=True, text=text)
+
+    # -- submit --
+
+    def _form(self, message: Message) -> None:
+        batch = self._batch_or_none(message)
+        form = forms.form(batch)
+        self._desk.tell(answer(message, "form") | {"row": message.get("row")} | form)
+
+    def _submit(self, message: Message) -> None:
+        batch = self._batch_or_none(message)
+        self._beside(message, partial(self._submit_one, message, batch))
+
+    def _submit_one(self, message: Message, batch: Batch | None) -> None:
+        try:
+            request = forms.request(message["values"], batch)
+        except forms.FormErrors as wrong:
+            self._ack(message, ok=False, text=str(wrong), errors=wrong.errors)
+            return
+        livy = self._desk.livy
+        report = partial(self._report, message)
+        if batch is None:
+            new = livy.submit(request, report=report)
+        else:
+            fields = {field.name: getattr(request, field.name) for field in POST_FIELDS}
+            new = batch.resubmit(report=report, **fields)
+        self._desk.do(lambda: self._has_submitted(message, new))
+
+    def _has_submitted(self, message: Message, new: Batch) -> None:
+        number = self._desk.has_come(new.info)
+        text = f"batch {label(new.info)} was submitted"
+        self._ack(message, ok=True, text=text, new=number)
+
+    def _report(self, message: Message, text: str) -> None:
+        self._desk.tell(answer(message, "progress") | {"text": plain(text)})
+
+    # -- to read --
+
+    def _line(self, message: Message) -> None:
+        text = forms.line(self._desk.batch(message["row"]))
+        self._desk.tell(answer(message, "line") | {"row": message["row"], "text": text})
+
+    def _detail(self, message: Message) -> None:
+        batch = self._desk.batch(message["row"])
+        row = self._desk.row(message["row"])
+        body = "" if batch.body is None else json.dumps(batch.body, indent=2, ensure_ascii=False)
+        told = {
+            "row": row.number,
+            "facts": list(_facts(row)),
+            "body": body,
+            "links": [[text, url] for url, text in links(batch.info)],
+        }
+
+        def tell() -> None:
+            failed = is_final(batch.state) and not is_success(batch.state)
+            cause = batch.last_words() if failed else []
+            self._desk.tell(answer(message, "detail") | told | {"cause": cause})
+
+        self._beside(message, tell)  # its log may have to be read first
+
+    # -- what they share --
+
+    def _batch_or_none(self, message: Message) -> Batch | None:
+        return None if message.get("row") is None else self._desk.batch(message["row"])
+
+    def _ack(self, message: Message, *, ok: bool, text: str, **more: Any) -> None:
+        self._desk.tell(
+            answer(message, "ack") | {"row": message.get("row"), "ok": ok, "text": text} | more
+        )
+
+
+def _facts(row: Row) -> list[tuple[str, str]]:
+    """Return what is known of a batch that the list does not show."""
+    facts = [("id", str(row.info.id)), ("state", plain(row.info.state))]
+    facts += [
+        (name, plain(value))
+        for name, value in (
+            ("name", row.info.name),
+            ("owner", row.info.owner),
+            ("runs as", row.info.proxy_user),
+            ("application", row.info.app_id),
+        )
+        if value
+    ]
+    entry = row.entry
+    if entry is None:
+        return facts
+    facts.append(("submitted", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.submitted))))
+    if row.ended is not None:
+        facts.append(("took", duration(row.ended - entry.submitted)))
+    facts.append(("folder", plain(entry.folder)))
+    if entry.notebook:
+        facts.append(("notebook", plain(entry.notebook)))
+    return facts

@@ -1,0 +1,167 @@
+"""The form for a batch, made from the table of POST fields; and a request as a line to copy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ..batch import Batch
+from ..errors import InvalidRequest
+from ..kinds import Arguments, Conf, Count, Kind, Size, Texts
+from ..models import POST_FIELDS, BatchRequest, Code, checked
+from ..redact import MASK
+
+Values = Mapping[str, Any]  # by JSON key
+
+# The most special ones come first.
+_KINDS: tuple[tuple[type[Kind], str], ...] = (
+    (Conf, "conf"),
+    (Arguments, "args"),
+    (Texts, "list"),
+    (Count, "count"),
+    (Size, "size"),
+)
+
+
+class FormErrors(InvalidRequest):
+    """Some fields cannot be taken as they are.
+
+    Attributes:
+        errors: What is wrong with each, by JSON key.
+    """
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__(next(iter(errors.values())))
+        self.errors = dict(errors)
+
+
+def form(batch: Batch | None) -> dict[str, Any]:
+    """Return the form's fields; and what is in them, for a batch that is to be submitted again.
+
+    Secrets are masked. Where this kernel knows them, a masked value that is left as it is stands for
+    what it was.
+
+    Raises:
+        InvalidRequest: Nobody here knows what the batch was asked to run.
+    """
+    values = {} if batch is None else _shown(batch)
+    masked = [key for key, value in values.items() if MASK in json.dumps(value)]
+    note = ""
+    if masked and batch is not None and batch.plan is None:
+        note = f"Secrets are not kept: give those in {', '.join(masked)} again, in place of {MASK}."
+    fields = [
+        {
+            "key": field.metadata["json"],
+            "label": field.metadata["json"],
+            "flag": field.metadata["flag"] or "",
+            "group": field.metadata["group"],
+            "help": field.metadata["help"],
+            "example": field.metadata["example"],
+            "kind": _kind(field.metadata["kind"]),
+            "required": field.name == "file",
+        }
+        for field in POST_FIELDS
+    ]
+    return {"fields": fields, "values": values, "note": note}
+
+
+def request(values: Values, batch: Batch | None) -> BatchRequest:
+    """Return the request that a filled-in form stands for.
+
+    Args:
+        values: What is in its fields, by JSON key; those left empty may be there or not.
+        batch: The batch that is submitted again, changed or not.
+
+    Raises:
+        FormErrors: Some fields cannot be taken as they are.
+    """
+    shown = {} if batch is None else _shown(batch)
+    before = None if batch is None else batch.given
+    errors: dict[str, str] = {}
+    taken: dict[str, Any] = {}
+    for field in POST_FIELDS:
+        key = field.metadata["json"]
+        value = values.get(key)
+        if value in (None, "", [], {}) and field.name != "file":
+            continue
+        kept = getattr(before, field.name, None)
+        if key in shown and value == shown[key] and MASK not in str(kept):
+            taken[field.name] = kept
+            continue
+        try:
+            value = _unmasked(value, shown.get(key), kept)
+            taken[field.name] = checked(field, value or None, text=True)
+        except InvalidRequest as wrong:
+            errors[key] = str(wrong)
+    if errors:
+        raise FormErrors(errors)
+    return BatchRequest(**taken, extra={} if before is None else before.extra)
+
+
+def line(batch: Batch) -> str:
+    """Return a ``%livy_submit`` line that submits the same, or a cell where no line can hold it.
+
+    Secrets are masked in it. What was a cell's code is the file that it was staged as.
+
+    Raises:
+        InvalidRequest: Nobody here knows what the batch was asked to run.
+    """
+    body = _shown(batch)
+    if isinstance(batch.given.file, Code) and batch.request is not None:
+        body["file"] = batch.request.file
+    if any("\n" in text for text in _texts(body)) or set(body) - _JSON_KEYS:
+        return f"%%livy_batch\n{json.dumps(body, indent=2, ensure_ascii=False)}"
+    words = ["%livy_submit"]
+    for field in POST_FIELDS:
+        flag, value = field.metadata["flag"], body.get(field.metadata["json"])
+        if flag is None or value is None:
+            continue
+        if isinstance(value, Mapping):
+            for key, item in value.items():
+                words += [flag, _word(f"{key}={item}")]
+        else:
+            words += [flag, _word(",".join(value) if isinstance(value, list) else str(value))]
+    return " ".join([*words, _word(str(body["file"])), *map(_word, body.get("args") or ())])
+
+
+_JSON_KEYS = {field.metadata["json"] for field in POST_FIELDS}
+
+
+def _kind(kind: Kind) -> str:
+    return next((name for known, name in _KINDS if isinstance(kind, known)), "text")
+
+
+def _shown(batch: Batch) -> dict[str, Any]:
+    """Return what the form begins with: what was asked for, secrets masked."""
+    return batch.given.shown()
+
+
+def _unmasked(value: Any, shown: Any, before: Any) -> Any:
+    """Put properties that are still masked back as they were; other masks are refused."""
+    if isinstance(value, Mapping) and isinstance(shown, Mapping) and isinstance(before, Mapping):
+        value = {
+            key: before.get(key, item) if item == shown.get(key) else item
+            for key, item in value.items()
+        }
+    if MASK in json.dumps(value):
+        raise InvalidRequest(f"{MASK} stands for a secret that is not kept: give it again")
+    return value
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, Mapping):
+        return [text for item in value.items() for text in _texts(list(item))]
+    if isinstance(value, (list, tuple)):
+        return [text for item in value for text in _texts(item)]
+    return [str(value)]
+
+
+def _word(text: str) -> str:
+    """Quote a word for a magic's line (see :mod:`livy_magic.magics.words`)."""
+    text = text.replace("$", "$$").replace("{", "{{").replace("}", "}}")
+    if text and not any(char in text for char in " \t'\"") and not text.endswith("\\"):
+        return text
+    if "'" not in text:
+        return f"'{text}'"
+    return '"' + text.replace('"', '\\"') + '"'

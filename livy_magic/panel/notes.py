@@ -1,0 +1,61 @@
+"""What the end of a batch's log says in one line: how far it is, or why it failed; pure."""
+
+from __future__ import annotations
+
+import re
+
+from ..logs import SPARK_MARK, STDOUT, split_sections
+from ..models import BatchInfo, is_final, is_success
+from ..redact import plain
+
+LONGEST = 160  # characters of a note
+
+_TASKS = re.compile(r"TaskSetManager: Finished task .* in stage (\d+)\.\d+ .*\((\d+)/(\d+)\)\s*$")
+_ERROR = re.compile(r"[\w.$]*(Error|Exception|Interrupt|Exit)\b(:|$)")
+_FRAME = re.compile(
+    r"\s+at [\w.$<>/]+\(|\s*\.\.\. \d+ more|\s+File \"|Traceback \(most recent call"
+)
+_SPARK = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d ")
+_FATAL = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?:ERROR|FATAL) (?P<what>.*)")
+
+
+def note(info: BatchInfo) -> tuple[str, float | None]:
+    """Return a line about a batch, and how far its newest stage is, from 0 to 1, if that is known.
+
+    A view holds the last ten lines of the log (protocol, part 2), so this costs no request.
+    """
+    if not info.log or is_success(info.state):
+        return "", None
+    sections = split_sections(info.log, start=0 if info.log[0] == STDOUT else 1)
+    lines = [plain(line.replace(SPARK_MARK, "")).rstrip() for line in sections.stdout]
+    if is_final(info.state):
+        return _shortened(
+            _cause([*lines, *map(plain, sections.stderr)], sections.diagnostics)
+        ), None
+    for line in reversed(lines):
+        if tasks := _TASKS.search(line):
+            stage, done, all_of_it = map(int, tasks.groups())
+            return f"stage {stage}: {done}/{all_of_it} tasks", done / max(all_of_it, 1)
+    own = [line for line in lines if line.strip() and not _SPARK.match(line)]
+    return _shortened(own[-1].strip() if own else ""), None
+
+
+def _cause(lines: list[str], diagnostics: list[str]) -> str:
+    """Return the line that says why a batch failed: the last error, else what was said last."""
+    for line in reversed(lines):
+        if _ERROR.match(line.strip()) and not _FRAME.match(line):
+            return line.strip()
+    for line in reversed(lines):
+        if fatal := _FATAL.match(line):
+            return fatal["what"]
+    said = [line.strip() for entry in diagnostics for line in entry.splitlines() if line.strip()]
+    rest = [
+        line.strip()
+        for line in lines
+        if line.strip() and not _FRAME.match(line) and not _SPARK.match(line)
+    ]
+    return plain(said[-1]) if said else rest[-1] if rest else ""
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -1,0 +1,96 @@
+"""The panel as a Jupyter widget: state in small traits, everything else in messages."""
+
+from __future__ import annotations
+
+import contextvars
+import html
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from ..display import first_line, table_html
+from ..errors import LivyError
+from ..livy import Livy
+from ..redact import mask_url, plain
+from .desk import Desk
+from .logview import MOST
+from .place import Places
+
+STATIC = Path(__file__).with_name("static")
+TABLE = 50  # batches that are shown where no front end runs
+
+
+class LivyPanel(anywidget.AnyWidget):
+    """Lists a server's batches, and shows the log of the one that is selected.
+
+    One serves all places where it is displayed, which are views of it. Neither batches nor log lines
+    are in its traits, so they are not saved with a notebook.
+
+    Args:
+        livy: The server.
+    """
+
+    _esm = STATIC / "panel.js"
+    _css = STATIC / "panel.css"
+
+    about = traitlets.Dict(help="whose batches they are, and what the browser has to know").tag(
+        sync=True
+    )
+    as_of = traitlets.Float(0.0, help="when the server was seen last, s since the epoch").tag(
+        sync=True
+    )
+
+    def __init__(self, livy: Livy) -> None:
+        super().__init__(
+            about={"server": _title(livy), "user": livy.user or "", "limits": {"lines": MOST}}
+        )
+        self._title = _title(livy)
+        self._livy = livy
+        self.places = Places(self, f"Livy · {self._title}")
+        self._context = contextvars.copy_context()
+        self.desk = Desk(livy, self._tell, self._greet)
+        self.on_msg(self._receive)
+
+    def __repr__(self) -> str:
+        return f"LivyPanel({self._title!r})"
+
+    def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
+        if content.get("type") == "hello":
+            # A kernel takes the browser's messages where its own last one came from. Sent in the
+            # context of the browser's own message, they let the next ones through while a cell runs.
+            self._context = contextvars.copy_context()
+        self.desk.receive(content)
+
+    def _tell(self, content: dict[str, Any], buffers: Sequence[bytes]) -> None:
+        self._context.run(self.send, content, list(buffers))
+
+    def _greet(self, view: Mapping[str, Any]) -> dict[str, Any] | None:
+        return self._context.copy().run(self.places.greet, view)
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Add what is shown where no front end runs: a table, and text that stays the same."""
+        data, metadata = super()._repr_mimebundle_(**options) or ({}, {})
+        data["text/html"] = self._table()
+        data["text/plain"] = repr(self)
+        return data, metadata
+
+    def _table(self) -> str:
+        title = f"<p>Batches on {html.escape(self._title)}</p>"
+        try:
+            infos = self.desk.infos() or list(islice(self._livy.client.newest(), TABLE + 1))
+        except LivyError as problem:  # the panel itself goes on trying, and says so
+            return f"{title}<p>{html.escape(first_line(problem))}</p>"
+        more = "<p>… and more</p>" if len(infos) > TABLE else ""
+        return f"{title}{table_html(infos[:TABLE])}{more}"
+
+
+def _title(livy: Livy) -> str:
+    """Return what a person calls the server: the profile's name, or where it is."""
+    if livy.private is not None:
+        return "private Livy"
+    profile = livy.settings.profile if livy.settings else None
+    return plain(profile or mask_url(livy.url))

@@ -1,0 +1,98 @@
+"""A real JupyterLab and a real browser; each test has a page of its own and keeps a picture of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import lab_server
+import pytest
+from lab import PATIENCE, Lab
+from lab_server import LabServer
+from playwright.sync_api import Browser, expect, sync_playwright
+
+NewLab = Callable[..., Lab]
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# It asks the internet for nothing, and starts where there is neither screen nor sandbox.
+QUIET = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+expect.set_options(timeout=PATIENCE)
+
+
+def missing(reason: str) -> None:
+    """Skip a test and say why; under CI fail it, so that nothing is skipped there silently."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
+    """JupyterLab and Notebook 7, for all tests."""
+    with lab_server.running(tmp_path_factory.mktemp("jupyter")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ipykernel() -> Callable[[str], str]:
+    """Return the name of the kernel that runs an ipykernel of that version."""
+
+    def named(version: str) -> str:
+        kernel = f"ipykernel-{version}"
+        if not (lab_server.KERNELS / kernel).exists():
+            missing(f"ipykernel {version} is not there: `make kernels` installs it")
+        return kernel
+
+    return named
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, for all tests."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        missing(f"no browser: none of {', '.join(BROWSERS)} is on the PATH; install Chromium")
+    sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=[*QUIET, *sandbox])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_lab(
+    request: pytest.FixtureRequest, browser: Browser, jupyter: LabServer
+) -> Iterator[NewLab]:
+    """Open pages, each in a context of its own made with the options given; keep their pictures."""
+    labs: list[Lab] = []
+
+    def make(**options: Any) -> Lab:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
+        labs.append(Lab(jupyter, context.new_page()))
+        return labs[-1]
+
+    yield make
+    name = re.sub(r"\W+", "-", request.node.name).strip("-")
+    for number, lab in enumerate(labs):
+        lab.picture(f"{name}-{number + 1}" if number else name)
+        lab.page.context.close()
+    jupyter.clear()
+    errors = [error for lab in labs for error in lab.errors]
+    assert not errors, "the browser's console has errors:\n" + "\n".join(errors)
+
+
+@pytest.fixture
+def lab(new_lab: NewLab) -> Lab:
+    """A page."""
+    return new_lab()
