@@ -7,7 +7,14 @@ import { build } from "esbuild";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const target = process.argv[2] || join(here, "../livy_magic/panel/static");
-const common = { absWorkingDir: here, bundle: true, minify: true, charset: "utf8", legalComments: "none", target: "es2022" };
+const common = {
+  absWorkingDir: here,
+  bundle: true,
+  minify: true,
+  charset: "utf8",
+  legalComments: "none",
+  target: "es2022",
+};
 
 await build({ ...common, entryPoints: ["src/index.js"], format: "esm", outfile: join(target, "panel.js") });
 await build({ ...common, entryPoints: ["src/index.css"], outfile: join(target, "panel.css") });

@@ -102,7 +102,8 @@ export function createChannel(model, { frontend = "other", inline = () => true, 
   }
 
   function reckon() {
-    if (disconnected() || kernel === "gone") setKernel("gone"); // until it says something
+    if (disconnected() || kernel === "gone")
+      setKernel("gone"); // until it says something
     else if ([...waiting.values()].some((request) => request.lateness === "busy")) setKernel("busy");
     else if (heard) setKernel("alive");
   }
@@ -227,5 +228,16 @@ export function createChannel(model, { frontend = "other", inline = () => true, 
     if (on && ![...waiting.values()].some((entry) => entry.type === "ping")) ping();
   }, PING_EVERY);
 
-  return { view, request, tell, on: listen, hello, visible, destroy, get kernel() { return kernel; } };
+  return {
+    view,
+    request,
+    tell,
+    on: listen,
+    hello,
+    visible,
+    destroy,
+    get kernel() {
+      return kernel;
+    },
+  };
 }

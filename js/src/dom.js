@@ -1,8 +1,29 @@
 /** Elements are made here: text is always text, and only a known list of attributes is set. */
 
 const ATTRIBUTES = new Set([
-  "class", "id", "role", "title", "type", "tabindex", "for", "name", "value", "placeholder", "rows", "autocomplete",
-  "inputmode", "spellcheck", "disabled", "hidden", "checked", "readonly", "inert", "required", "target", "rel", "href",
+  "class",
+  "id",
+  "role",
+  "title",
+  "type",
+  "tabindex",
+  "for",
+  "name",
+  "value",
+  "placeholder",
+  "rows",
+  "autocomplete",
+  "inputmode",
+  "spellcheck",
+  "disabled",
+  "hidden",
+  "checked",
+  "readonly",
+  "inert",
+  "required",
+  "target",
+  "rel",
+  "href",
 ]);
 
 function set(element, name, value) {
@@ -27,7 +48,9 @@ export function attributes(element, properties) {
 /** Return a new element. Children are elements or text; null, undefined and false are left out. */
 export function h(tag, properties = {}, ...children) {
   const element = attributes(document.createElement(tag), properties || {});
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 

@@ -43,7 +43,9 @@ function render({ model, el }) {
   try {
     return compose(model, el);
   } catch (error) {
-    el.replaceChildren(h("div", { class: "livy-panel livy-fault", role: "alert" }, `The panel cannot be shown: ${error.message}`));
+    el.replaceChildren(
+      h("div", { class: "livy-panel livy-fault", role: "alert" }, `The panel cannot be shown: ${error.message}`),
+    );
     throw error;
   }
 }
@@ -61,50 +63,97 @@ function compose(model, el) {
   let opening = null; // a batch that was submitted just now: its log opens when it is listed
   let drawing = 0;
   let complete = false; // a snapshot has come
+  let behind = true; // a snapshot is on its way: what changed since the last one is in it
+  let stale = false; // the list may be old
   const now = () => Date.now() / 1000 + ahead;
+
+  const lastSeen = () => (status && status.seen) || model.get("as_of") || 0;
 
   const notices = createNotices();
   const line = createStatus();
-  const grid = createGrid(store, now, {
+  // What runs in a list that may be old is not known to run on: its time stands still.
+  const grid = createGrid(store, () => (stale && lastSeen() ? lastSeen() : now()), {
     open,
     kill: (rows) => actions.kill(rows),
     check: (rows) => head.checked(rows.length, rows.filter((row) => killable(store, store.get(row))).length),
-    sort: (sort) => { filters.sort = sort; list({ fresh: true }); },
+    sort: (sort) => {
+      filters.sort = sort;
+      list({ fresh: true });
+    },
   });
   const actions = createActions({ channel, store, grid, notices });
-  const detail = createDetail({ channel, store, on: {
-    back: toList,
-    kill: (row) => actions.kill([row]),
-    resubmit: (row) => form.open(row, title(store.get(row))),
-    copy: (row) => actions.copy(row),
-  } });
-  const form = createForm({ channel, notices, on: {
-    opened: (isOpen) => { for (const part of [grid.element, head.filters, detail.element]) attributes(part, { inert: isOpen }); },
-    submitted: (row) => { opening = row; list(); },
-  } });
-  const head = createHead({ about: model.get("about") || {}, status: line.element, on: {
-    filter: (changes) => { Object.assign(filters, changes); list({ fresh: true }); },
-    create: () => form.open(null),
-    kill: () => actions.kill(grid.checked),
-    clear: () => { grid.clearChecked(); grid.focus(); },
-    toList: () => grid.focus(),
-  } });
+  const detail = createDetail({
+    channel,
+    store,
+    on: {
+      back: toList,
+      kill: (row) => actions.kill([row]),
+      resubmit: (row) => form.open(row, title(store.get(row))),
+      copy: (row) => actions.copy(row),
+    },
+  });
+  const form = createForm({
+    channel,
+    notices,
+    on: {
+      opened: (isOpen) => {
+        for (const part of [grid.element, head.filters, detail.element]) attributes(part, { inert: isOpen });
+      },
+      submitted: (row) => {
+        opening = row;
+        list();
+      },
+    },
+  });
+  const head = createHead({
+    about: model.get("about") || {},
+    status: line.element,
+    on: {
+      filter: (changes) => {
+        Object.assign(filters, changes);
+        list({ fresh: true });
+      },
+      create: () => form.open(null),
+      kill: () => actions.kill(grid.checked),
+      clear: () => {
+        grid.clearChecked();
+        grid.focus();
+      },
+      toList: () => grid.focus(),
+    },
+  });
   const log = createLog(detail.logHost, channel);
 
   const fault = h("div", { class: "livy-fault", role: "alert", hidden: true });
   const place = h("div", { class: "livy-place", hidden: true });
   const listPane = h("section", { class: "livy-list", "aria-label": "List of batches" }, head.filters, grid.element);
-  const divider = h("div", { class: "livy-divider", role: "separator", tabindex: 0, "aria-orientation": "horizontal", "aria-label": "Height of the list" });
+  const divider = h("div", {
+    class: "livy-divider",
+    role: "separator",
+    tabindex: 0,
+    "aria-orientation": "horizontal",
+    "aria-label": "Height of the list",
+  });
   detail.element.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !event.defaultPrevented) toList();
   });
   const body = h("div", { class: "livy-body-panes" }, listPane, divider, detail.element, form.element);
   const main = h("div", { class: "livy-main" }, head.element, body, actions.element, notices.element);
-  const root = h("div", {
-    class: "livy-panel", role: "region", "aria-label": "Livy batches", "data-lm-suppress-shortcuts": "true", "data-reading": "false",
-    // Keys are the panel's own: none reaches the notebook's shortcuts.
-    on: { keydown: (event) => event.stopPropagation() },
-  }, fault, place, main);
+  const root = h(
+    "div",
+    {
+      class: "livy-panel",
+      role: "region",
+      "aria-label": "Livy batches",
+      "data-lm-suppress-shortcuts": "true",
+      "data-reading": "false",
+      // Keys are the panel's own: none reaches the notebook's shortcuts.
+      on: { keydown: (event) => event.stopPropagation() },
+    },
+    fault,
+    place,
+    main,
+  );
   const unfit = fit({ root, body, list: listPane, divider });
   const unshow = showOwnErrors(fault);
 
@@ -129,7 +178,11 @@ function compose(model, el) {
   function list({ fresh = false } = {}) {
     const { rows, counts, total } = select(store, { ...filters, now: now() });
     head.counts(counts, total, filters, store);
-    const none = !complete ? "Waiting for the list of batches …" : store.size ? "No batch matches the filters." : "No batches yet. “New batch” submits one.";
+    const none = !complete
+      ? "Waiting for the list of batches …"
+      : store.size
+        ? "No batch matches the filters."
+        : "No batches yet. “New batch” submits one.";
     grid.show(rows, { sort: filters.sort, fresh, note: none });
     detail.update();
     if (opening !== null && store.get(opening)) {
@@ -141,11 +194,15 @@ function compose(model, el) {
 
   function listSoon() {
     if (drawing) return;
-    drawing = requestAnimationFrame(() => { drawing = 0; list(); });
+    drawing = requestAnimationFrame(() => {
+      drawing = 0;
+      list();
+    });
   }
 
   function tick() {
-    const state = words({ kernel: channel.kernel, status, now: now(), asOf: model.get("as_of") || 0 });
+    const state = words({ kernel: channel.kernel, status, now: now(), asOf: lastSeen() });
+    stale = state.stale;
     line.show(state);
     attributes(main, { "data-stale": String(state.stale) });
     grid.tick();
@@ -158,15 +215,17 @@ function compose(model, el) {
   channel.on("snapshot", (message) => {
     setClock(message);
     complete = true;
+    behind = false;
     store.reset({ rev: message.rev, ...JSON.parse(decode(message.bytes)) });
     listSoon();
   });
   channel.on("patch", (message) => {
     setClock(message);
     const rows = message.rows || JSON.parse(decode(message.bytes)).rows;
-    if (!complete) return; // the snapshot is on its way
-    if (store.patch({ ...message, rows })) listSoon();
-    else channel.hello();
+    if (behind) return;
+    if (store.patch({ ...message, rows })) return listSoon();
+    behind = true;
+    channel.hello();
   });
   channel.on("status", (message) => {
     setClock(message);
@@ -177,7 +236,14 @@ function compose(model, el) {
   channel.on("kernel", tick);
   channel.on("place", ({ text, hide }) => {
     place.replaceChildren(text);
-    if (hide) place.append(" ", button("Show here as well", () => { place.hidden = true; main.hidden = false; }));
+    if (hide)
+      place.append(
+        " ",
+        button("Show here as well", () => {
+          place.hidden = true;
+          main.hidden = false;
+        }),
+      );
     place.hidden = false;
     main.hidden = Boolean(hide);
   });
@@ -190,7 +256,10 @@ function compose(model, el) {
     if (seen) channel.visible(true);
     else leaving = setTimeout(() => channel.visible(false), LEAVING);
   }
-  const watcher = new IntersectionObserver((entries) => { inView = entries[entries.length - 1].isIntersecting; showing(); });
+  const watcher = new IntersectionObserver((entries) => {
+    inView = entries[entries.length - 1].isIntersecting;
+    showing();
+  });
   watcher.observe(main);
   document.addEventListener("visibilitychange", showing);
   const timer = setInterval(tick, 1000);

@@ -57,7 +57,10 @@ export function fit({ root, body, list, divider }) {
     attributes(root, { "data-fills": "true" });
     root.style.height = `${Math.max(160, host.clientHeight - above - 4)}px`;
   };
-  const observer = new ResizeObserver(() => { fill(); size(); });
+  const observer = new ResizeObserver(() => {
+    fill();
+    size();
+  });
   observer.observe(root);
   set(share);
   return () => observer.disconnect();

@@ -22,8 +22,13 @@ export function createNotices() {
   function add(text, tone) {
     const words = h("span", { class: "livy-notice-text" });
     const icon = h("span", { class: "livy-icon", "aria-hidden": "true" });
-    const line = h("div", { class: "livy-notice" }, icon, words,
-      button("×", () => line.remove(), { class: "livy-quiet", "aria-label": "close this message", title: "close" }));
+    const line = h(
+      "div",
+      { class: "livy-notice" },
+      icon,
+      words,
+      button("×", () => line.remove(), { class: "livy-quiet", "aria-label": "close this message", title: "close" }),
+    );
     let timer = 0;
     function update(newText, newTone) {
       clearTimeout(timer);

@@ -3,7 +3,9 @@ import { deflateSync } from "node:zlib";
 import test, { mock } from "node:test";
 import { LATE, createChannel, decode } from "../src/channel.js";
 
-globalThis.reportError ??= (error) => { throw error; };
+globalThis.reportError ??= (error) => {
+  throw error;
+};
 
 function fakeModel() {
   const handlers = new Map();
@@ -17,13 +19,18 @@ function fakeModel() {
 }
 
 // Messages pass through a queue, and inflating takes turns of the loop that are not timers.
-const settle = async () => { for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve)); };
+const settle = async () => {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+};
 
 function channelOf(t, options) {
   mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   const kernel = fakeModel();
   const channel = createChannel(kernel.model, options);
-  t.after(() => { channel.destroy(); mock.timers.reset(); });
+  t.after(() => {
+    channel.destroy();
+    mock.timers.reset();
+  });
   return { channel, kernel };
 }
 
@@ -55,7 +62,9 @@ test("compressed buffers are inflated, and the order of messages is kept", async
   channel.on("snapshot", (message) => heard.push(decode(message.bytes)));
   channel.on("patch", () => heard.push("patch"));
   const packed = deflateSync(Buffer.from("größer"));
-  kernel.say({ type: "snapshot", view: channel.view, deflate: true }, [new DataView(packed.buffer, packed.byteOffset, packed.byteLength)]);
+  kernel.say({ type: "snapshot", view: channel.view, deflate: true }, [
+    new DataView(packed.buffer, packed.byteOffset, packed.byteLength),
+  ]);
   kernel.say({ type: "patch" });
   await settle();
   assert.deepEqual(heard, ["größer", "patch"]);
@@ -65,14 +74,19 @@ test("a kill ends with the last row's answer, text with its last piece", async (
   const { channel, kernel } = channelOf(t);
   const each = [];
   let over = false;
-  const kill = channel.request("kill", { rows: [1, 2] }, { each: (ack) => each.push([ack.row, ack.ok]) }).then(() => { over = true; });
+  const kill = channel.request("kill", { rows: [1, 2] }, { each: (ack) => each.push([ack.row, ack.ok]) }).then(() => {
+    over = true;
+  });
   const { id } = kernel.sent[0];
   kernel.say({ type: "ack", view: channel.view, id, row: 2, ok: false, text: "no" });
   await settle();
   assert.equal(over, false);
   kernel.say({ type: "ack", view: channel.view, id, row: 1, ok: true, text: "" });
   await kill;
-  assert.deepEqual(each, [[2, false], [1, true]]);
+  assert.deepEqual(each, [
+    [2, false],
+    [1, true],
+  ]);
 });
 
 test("an ack without a row answers a whole kill", async (t) => {
@@ -142,10 +156,16 @@ test("a handler that fails harms no other", async (t) => {
   const reported = [];
   const before = globalThis.reportError;
   globalThis.reportError = (error) => reported.push(error.message);
-  t.after(() => { globalThis.reportError = before; });
+  t.after(() => {
+    globalThis.reportError = before;
+  });
   let heard = 0;
-  channel.on("status", () => { throw new Error("a fault"); });
-  channel.on("status", () => { heard += 1; });
+  channel.on("status", () => {
+    throw new Error("a fault");
+  });
+  channel.on("status", () => {
+    heard += 1;
+  });
   kernel.say({ type: "status" });
   await settle();
   assert.deepEqual([reported, heard], [["a fault"], 1]);

@@ -6,7 +6,20 @@ const TONES = { running: "open", dead: "bad", success: "good", lost: "lost" };
 const NAMES = ["row", "id", "name", "owner", "state", "mine", "start", "exact", "end", "note", "part", "known"];
 
 function batch(row, changes = {}) {
-  const plain = { row, id: row + 100, name: `n${row}`, owner: "alice", state: "success", mine: 1, start: 0, exact: 1, end: 10, note: "", part: null, known: 1 };
+  const plain = {
+    row,
+    id: row + 100,
+    name: `n${row}`,
+    owner: "alice",
+    state: "success",
+    mine: 1,
+    start: 0,
+    exact: 1,
+    end: 10,
+    note: "",
+    part: null,
+    known: 1,
+  };
   return { ...plain, ...changes };
 }
 
@@ -25,7 +38,9 @@ test("the newest batch stands first", () => {
 
 test("a patch replaces, adds and removes batches", () => {
   const store = filled(batch(1), batch(2));
-  assert.ok(store.patch({ rev: 2, rows: [values(batch(3)), values(batch(2, { state: "dead" }))], gone: [1], tones: {} }));
+  assert.ok(
+    store.patch({ rev: 2, rows: [values(batch(3)), values(batch(2, { state: "dead" }))], gone: [1], tones: {} }),
+  );
   assert.deepEqual(select(store).rows, [3, 2]);
   assert.equal(store.get(2).state, "dead");
 });
@@ -45,15 +60,40 @@ test("a patch may bring states that were never seen", () => {
 });
 
 test("the filter looks into name, id, owner, state and note, in any case", () => {
-  const store = filled(batch(1, { name: "Nightly" }), batch(2, { note: "column NME" }), batch(3, { owner: "bob" }), batch(4, { state: "dead" }), batch(5, { id: "guid-77" }));
-  for (const [text, row] of [["nightly", 1], ["nme", 2], ["BOB", 3], ["dead", 4], ["d-77", 5]]) assert.deepEqual(select(store, { text }).rows, [row]);
+  const store = filled(
+    batch(1, { name: "Nightly" }),
+    batch(2, { note: "column NME" }),
+    batch(3, { owner: "bob" }),
+    batch(4, { state: "dead" }),
+    batch(5, { id: "guid-77" }),
+  );
+  for (const [text, row] of [
+    ["nightly", 1],
+    ["nme", 2],
+    ["BOB", 3],
+    ["dead", 4],
+    ["d-77", 5],
+  ])
+    assert.deepEqual(select(store, { text }).rows, [row]);
 });
 
 test("counts are of what filter and mine leave, the urgent first, and a pressed state keeps its chip", () => {
   const store = filled(batch(1), batch(2, { state: "dead" }), batch(3, { state: "running", mine: 0 }), batch(4));
-  assert.deepEqual(select(store).counts, [["running", 1], ["dead", 1], ["success", 2]]);
+  assert.deepEqual(select(store).counts, [
+    ["running", 1],
+    ["dead", 1],
+    ["success", 2],
+  ]);
   const mine = select(store, { mine: true, states: new Set(["running"]) });
-  assert.deepEqual(mine, { rows: [], counts: [["running", 0], ["dead", 1], ["success", 2]], total: 3 });
+  assert.deepEqual(mine, {
+    rows: [],
+    counts: [
+      ["running", 0],
+      ["dead", 1],
+      ["success", 2],
+    ],
+    total: 3,
+  });
 });
 
 test("columns are sorted as people read them, and what is not known stands last both ways", () => {

@@ -7,7 +7,8 @@ import { clock, words } from "../src/status.js";
 
 const NOW = new Date(2026, 10, 26, 14, 2, 30).getTime() / 1000;
 const connected = { state: "connected", text: "", since: null, seen: NOW - 2.4 };
-const say = (given) => words({ kernel: "alive", status: connected, now: NOW, asOf: 0, ...given });
+const say = (given) =>
+  words({ kernel: "alive", status: connected, now: NOW, asOf: given.status?.seen || connected.seen, ...given });
 
 test("connected counts from the last look", () => {
   assert.deepEqual(say({}), { tone: "good", stale: false, text: "connected, 2 s ago" });
@@ -20,17 +21,28 @@ test("a server that was not looked at for long is not called connected", () => {
 
 test("trouble is said with since-when and why, and the list is marked as old", () => {
   const status = { state: "unreachable", text: "Connection refused", since: NOW - 120, seen: NOW - 130 };
-  assert.deepEqual(say({ status }), { tone: "bad", stale: true, text: "unreachable since 14:00; list as of 14:00: Connection refused" });
+  assert.deepEqual(say({ status }), {
+    tone: "bad",
+    stale: true,
+    text: "unreachable since 14:00; list as of 14:00: Connection refused",
+  });
 });
 
 test("a busy kernel with live looks is not a dead list", () => {
-  assert.deepEqual(say({ kernel: "busy" }), { tone: "busy", stale: false, text: "connected, 2 s ago; kernel busy: the list is live, what is asked of it waits" });
+  assert.deepEqual(say({ kernel: "busy" }), {
+    tone: "busy",
+    stale: false,
+    text: "connected, 2 s ago; kernel busy: the list is live, what is asked of it waits",
+  });
 });
 
 test("a dead kernel wins over all, with the time of the list", () => {
   assert.equal(say({ kernel: "gone" }).text, "kernel gone (as of 14:02); run %livy_panel again");
-  assert.equal(say({ kernel: "gone", status: null }).text, "kernel gone; run %livy_panel again");
-  assert.equal(say({ kernel: "gone", status: null, asOf: NOW }).text, "kernel gone (as of 14:02); run %livy_panel again");
+  assert.equal(say({ kernel: "gone", status: null, asOf: 0 }).text, "kernel gone; run %livy_panel again");
+  assert.equal(
+    say({ kernel: "gone", status: null, asOf: NOW }).text,
+    "kernel gone (as of 14:02); run %livy_panel again",
+  );
 });
 
 test("another day is said", () => {
@@ -39,7 +51,16 @@ test("another day is said", () => {
 
 test("only addresses of the web become links", () => {
   assert.equal(webAddress("https://host:4040/x"), "https://host:4040/x");
-  for (const bad of ["javascript:alert(1)", " javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "//host", "", null]) assert.equal(webAddress(bad), "");
+  for (const bad of [
+    "javascript:alert(1)",
+    " javascript:alert(1)",
+    "data:text/html,x",
+    "file:///etc/passwd",
+    "//host",
+    "",
+    null,
+  ])
+    assert.equal(webAddress(bad), "");
 });
 
 test("lists are read by line or comma, arguments by line alone", () => {
