@@ -217,7 +217,7 @@ export function createLog(host, channel) {
     const total = log ? log.lines.total : 0;
     say(extent, total ? `${counted(total)}${log.done ? "" : " · growing"}` : "");
     note(empty, emptyWords(total));
-    attributes(follow, { "aria-pressed": String(Boolean(log && log.follow)), disabled: !log || log.done });
+    attributes(follow, { "aria-pressed": String(Boolean(log && log.follow && !log.done)), disabled: !log || log.done });
     const more = log ? total - log.seen : 0;
     const behind = Boolean(log && log.known && !log.follow && more > 0);
     if (behind) say(pill, `▾ ${number(more)} new ${more === 1 ? "line" : "lines"}`);
@@ -273,6 +273,7 @@ export function createLog(host, channel) {
 
   function goTo(line) {
     if (log.follow) stopFollowing();
+    tell("");
     view.toLine(line);
   }
 
