@@ -61,7 +61,7 @@ export function createActions({ channel, store, grid, notices }) {
 
   function close() {
     element.hidden = true;
-    if (back && back.isConnected && !back.disabled) back.focus({ preventScroll: true });
+    if (back && back.isConnected) back.focus({ preventScroll: true });
     else grid.focus();
   }
 

@@ -169,8 +169,8 @@ export function createDetail({ channel, store, on }) {
     say(state, batch.known ? batch.state : `${batch.state}, from the history`);
     attributes(head, { "data-tone": tone });
     const can = killable(store, batch);
-    attributes(kill, { disabled: !can, title: can ? null : "it has ended" });
-    for (const each of [copy, resubmit]) attributes(each, { disabled: !batch.again });
+    attributes(kill, { "aria-disabled": !can, title: can ? null : "it has ended" });
+    for (const each of [copy, resubmit]) attributes(each, { "aria-disabled": !batch.again });
     attributes(resubmit, {
       title: batch.again ? "open the form with what was submitted" : "what was submitted is not known",
     });

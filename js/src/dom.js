@@ -54,9 +54,13 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Return a button. `properties` as of h. */
+/** Return a button. `properties` as of h. While it is `aria-disabled` a click does nothing, and the focus stays. */
 export function button(text, click, properties = {}) {
-  return h("button", { type: "button", on: { click }, ...properties }, text);
+  const press = (event) => {
+    if (element.getAttribute("aria-disabled") !== "true") click(event);
+  };
+  const element = h("button", { type: "button", on: { click: press }, ...properties }, text);
+  return element;
 }
 
 /** Return the address if it is one of the web (http, https), else "". */

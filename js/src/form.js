@@ -7,7 +7,7 @@ import { LATE_WORDS } from "./notices.js";
  * Return `{element, open(row), isOpen}`; row null is an empty form, else what that batch was submitted with.
  *
  * `on.opened(open)` is called when it opens and closes, `on.submitted(row)` with the new batch's row. What was typed
- * stays until it is submitted or cancelled.
+ * stays until it is submitted or cancelled; Escape only puts the form away.
  */
 export function createForm({ channel, notices, on }) {
   const element = h("div", {
@@ -24,23 +24,35 @@ export function createForm({ channel, notices, on }) {
   });
   let back = null;
   let turn = 0;
+  let kept; // whose form is filled in, with what was typed, though it may be put away; undefined: nobody's
 
-  async function open(row, name = "") {
-    const mine = ++turn;
-    const heading = row === null ? "New batch" : `Resubmit ${name}`;
+  function show() {
     if (element.hidden) back = document.activeElement;
-    const wait = h("p", { class: "livy-note", role: "status" }, "asking the kernel for the form …");
-    attributes(element, { "aria-label": heading });
-    element.replaceChildren(h("h3", {}, heading), wait, button("Cancel", close));
     element.hidden = false;
     on.opened(true);
-    element.focus();
+    (element.querySelector("input") || element).focus();
+  }
+
+  async function open(row, name = "") {
+    if (kept === row) return show();
+    kept = undefined;
+    const mine = ++turn;
+    const heading = row === null ? "New batch" : `Resubmit ${name}`;
+    const wait = h("p", { class: "livy-note", role: "status" }, "asking the kernel for the form …");
+    attributes(element, { "aria-label": heading });
+    element.replaceChildren(h("h3", {}, heading), wait, button("Cancel", cancel));
+    show();
     try {
       const form = await channel.request("form", { row }, { late: (lateness) => say(wait, LATE_WORDS[lateness]) });
       if (mine === turn && !element.hidden) fill(form, row, heading);
     } catch (error) {
       say(wait, error.message);
     }
+  }
+
+  function cancel() {
+    kept = undefined;
+    close();
   }
 
   function close() {
@@ -74,16 +86,17 @@ export function createForm({ channel, notices, on }) {
         on: {
           submit: (event) => {
             event.preventDefault();
-            send(row, controls, submit, trouble);
+            if (submit.getAttribute("aria-disabled") !== "true") send(row, controls, submit, trouble);
           },
         },
       },
-      h("div", { class: "livy-form-head" }, h("h3", {}, heading), submit, button("Cancel", close), trouble),
+      h("div", { class: "livy-form-head" }, h("h3", {}, heading), submit, button("Cancel", cancel), trouble),
       [note, advice].filter(Boolean).map((text) => h("p", { class: "livy-note" }, text)),
       sets,
     );
     form.noValidate = true; // the kernel checks, and says why
     element.replaceChildren(form);
+    kept = row;
     controls.values().next().value?.focus();
   }
 
@@ -97,10 +110,10 @@ export function createForm({ channel, notices, on }) {
     const mine = turn;
     const label = submit.textContent;
     const again = () => {
-      attributes(submit, { disabled: false });
+      attributes(submit, { "aria-disabled": "false" });
       say(submit, label);
     };
-    attributes(submit, { disabled: true });
+    attributes(submit, { "aria-disabled": "true" });
     say(submit, "Submitting …");
     trouble.hidden = true;
     const update = notices.add(`submit requested${values.name ? `: ${values.name}` : ""}`, "busy");
@@ -117,6 +130,7 @@ export function createForm({ channel, notices, on }) {
     again();
     if (ack.ok) {
       update(ack.text, "good");
+      kept = undefined;
       if (mine === turn) close();
       if (ack.new !== null && ack.new !== undefined) on.submitted(ack.new);
       return;

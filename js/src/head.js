@@ -102,7 +102,7 @@ export function createHead({ about, status, on }) {
       selection.hidden = count === 0;
       say(selected, `${count} selected`);
       say(killButton, `Kill ${killable} …`);
-      attributes(killButton, { disabled: killable === 0 });
+      attributes(killButton, { "aria-disabled": killable === 0 });
     },
   };
 }

@@ -3,7 +3,7 @@
 import { button, h, say } from "./dom.js";
 
 const SHOWN = 6000; // ms that good news stays
-const MOST = 3; // lines
+const MOST = 3; // lines, as long as the older ones are good news
 
 /** What to say while a request is unanswered, by the channel's word for it. */
 export const LATE_WORDS = {
@@ -41,7 +41,11 @@ export function createNotices() {
       if (newTone === "good") timer = setTimeout(() => line.remove(), SHOWN);
     }
     update(text, tone);
-    while (element.childElementCount > MOST) element.firstElementChild.remove();
+    const old = [...element.querySelectorAll('[data-tone="good"]')].slice(
+      0,
+      Math.max(0, element.childElementCount - MOST),
+    );
+    old.filter((each) => each !== line).forEach((each) => each.remove());
     return update;
   }
 
