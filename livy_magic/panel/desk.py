@@ -196,13 +196,22 @@ class Desk:
     def _turn(self, pause: float) -> None:
         """Do what there is to do, and tell the news when it is time."""
         with contextlib.suppress(queue.Empty):
-            self._inbox.get(timeout=pause)()
+            self._attempt(self._inbox.get(timeout=pause))
             while True:
-                self._inbox.get_nowait()()
-        self._look()
+                self._attempt(self._inbox.get_nowait())
+        self._attempt(self._look)
         if self._is_news and time.monotonic() >= self._told_at + BEAT:
             self._is_news, self._told_at = False, time.monotonic()
-            self._tell_news()
+            self._attempt(self._tell_news)
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        """Do something; a surprise must not leave a panel behind that looks alive."""
+        try:
+            work()
+        except Exception as failure:
+            _log.exception("the panel failed")
+            text = f"The panel has a fault of its own: {failure!r}"
+            self._tell_status({"state": "trouble", "text": text, "since": None, "seen": None})
 
     def _note_news(self) -> None:
         self._is_news = True
