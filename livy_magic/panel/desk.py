@@ -208,7 +208,7 @@ class Desk:
         """Do something; a surprise must not leave a panel behind that looks alive."""
         try:
             work()
-        except Exception as failure:
+        except Exception as failure:  # noqa: BLE001 -- it is told
             _log.exception("the panel failed")
             text = f"The panel has a fault of its own: {failure!r}"
             self._tell_status({"state": "trouble", "text": text, "since": None, "seen": None})
