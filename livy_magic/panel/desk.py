@@ -273,12 +273,15 @@ class Desk:
     def _open(self, view: View, message: Message) -> None:
         number, only = message.get("row"), message.get("only", "all")
         follow = bool(message.get("follow", True))
-        if view.log is None or (view.log.row, view.log.only) != (number, only):
+        open_ = view.log
+        if open_ is None or (open_.row, open_.only) != (number, only):
             self._close_log(view)
             if number is not None:
+                # What was read already is not read again.
+                batch = open_.batch if open_ and open_.row == number else self.batch(number)
                 about = {"view": view.name, "row": number, "only": only}
                 on_news = partial(self.do, self._note_news)
-                view.log = LogView(self.batch(number), about, self.tell, on_news)
+                view.log = LogView(batch, about, self.tell, on_news)
                 self._rows.kept.add(number)
         if view.log is not None:
             view.log.follow = follow
