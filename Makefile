@@ -2,6 +2,7 @@
 # lab    the same notebook in JupyterLab
 # check  lint, types and pure tests: the quick part
 # test   everything, on the real Livy and in a real browser as well
+# js     build the panel's JavaScript anew from js/, and test it; wants Node
 # bench-peers  what watching costs with pylivy and Airflow, in environments of their own
 # bench  the README's figures, each beside its reference; about a quarter of an hour
 
@@ -22,8 +23,9 @@ LAB := $(VENV)/.installed-lab
 PEERS := $(VENV)/peers
 # Other ipykernels, in which the panel is tested as well.
 KERNELS := $(patsubst %,$(VENV)/kernels/ipykernel-%/.installed,6.31.0 7.1.0)
+MODULES := js/node_modules/.package-lock.json
 
-.PHONY: demo lab check test bench bench-peers lint types unit live kernels chromium browser notebooks clean
+.PHONY: demo lab check test bench bench-peers lint types unit live kernels chromium browser js notebooks clean
 .DELETE_ON_ERROR:
 
 demo: $(TEST)
@@ -57,7 +59,7 @@ lint: $(TEST)
 types: $(TEST)
 	$(BIN)/mypy
 
-unit: $(TEST)
+unit: $(TEST) $(MODULES)
 	$(BIN)/python -m pytest tests/unit
 
 live: $(TEST)
@@ -74,6 +76,14 @@ chromium:
 	  echo "Installing Chromium ..."; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
 	  $${sudo-} apt-get install --yes --quiet=2 chromium; \
 	} || echo "Chromium could not be installed here: install it, or Google Chrome, for the tests of the panel."
+
+js: $(MODULES)
+	cd js && npm run build && npm test
+
+# Without Node this makes nothing; the tests that want it say so, and fail under CI.
+$(MODULES): js/package-lock.json
+	@if command -v npm >/dev/null; then cd js && npm ci --silent --no-fund --no-audit; \
+	else echo "The panel's JavaScript is not tested here: install Node 20 or newer."; fi
 
 notebooks: $(TEST)
 	$(BIN)/python -m pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg notebooks
@@ -100,4 +110,4 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) js/node_modules build dist .pytest_cache .mypy_cache .ruff_cache

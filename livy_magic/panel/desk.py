@@ -196,13 +196,22 @@ class Desk:
     def _turn(self, pause: float) -> None:
         """Do what there is to do, and tell the news when it is time."""
         with contextlib.suppress(queue.Empty):
-            self._inbox.get(timeout=pause)()
+            self._attempt(self._inbox.get(timeout=pause))
             while True:
-                self._inbox.get_nowait()()
-        self._look()
+                self._attempt(self._inbox.get_nowait())
+        self._attempt(self._look)
         if self._is_news and time.monotonic() >= self._told_at + BEAT:
             self._is_news, self._told_at = False, time.monotonic()
-            self._tell_news()
+            self._attempt(self._tell_news)
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        """Do something; a surprise must not leave a panel behind that looks alive."""
+        try:
+            work()
+        except Exception as failure:  # noqa: BLE001 -- it is told
+            _log.exception("the panel failed")
+            text = f"The panel has a fault of its own: {failure!r}"
+            self._tell_status({"state": "trouble", "text": text, "since": None, "seen": None})
 
     def _note_news(self) -> None:
         self._is_news = True
@@ -264,12 +273,15 @@ class Desk:
     def _open(self, view: View, message: Message) -> None:
         number, only = message.get("row"), message.get("only", "all")
         follow = bool(message.get("follow", True))
-        if view.log is None or (view.log.row, view.log.only) != (number, only):
+        open_ = view.log
+        if open_ is None or (open_.row, open_.only) != (number, only):
             self._close_log(view)
             if number is not None:
+                # What was read already is not read again.
+                batch = open_.batch if open_ and open_.row == number else self.batch(number)
                 about = {"view": view.name, "row": number, "only": only}
                 on_news = partial(self.do, self._note_news)
-                view.log = LogView(self.batch(number), about, self.tell, on_news)
+                view.log = LogView(batch, about, self.tell, on_news)
                 self._rows.kept.add(number)
         if view.log is not None:
             view.log.follow = follow

@@ -25,6 +25,7 @@ class LogView:
     """A batch's log, open in a view. Only the desk's thread uses it.
 
     Attributes:
+        batch: See above.
         row: The batch's row.
         only: Which of its lines are counted.
         follow: Its end is to be told as it grows.
@@ -39,6 +40,7 @@ class LogView:
     def __init__(
         self, batch: Batch, about: Mapping[str, Any], tell: Tell, on_news: Callable[[], None]
     ) -> None:
+        self.batch = batch
         self.row: int = about["row"]
         self.only: Only = about["only"]
         self.follow = True

@@ -214,13 +214,12 @@ class Stub:
 @contextmanager
 def running() -> Iterator[Stub]:
     """Start the process, for the block."""
-    process = subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        yield Stub(process.stdout.readline().strip())
-    finally:
-        process.terminate()
-        process.wait()
+    with subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield Stub(process.stdout.readline().strip())
+        finally:
+            process.terminate()
 
 
 if __name__ == "__main__":

@@ -130,6 +130,7 @@ def test_a_view_is_told_everything_and_then_what_changes(panel: Panel) -> None:
     status, _ = panel.await_(lambda c: c["type"] == "status")
     assert (status["state"], status["text"]) == ("connected", "")
     panel.server.becomes(1, "dead")
+    panel.livy.watcher.roster.refresh()
     patch, _ = panel.await_(lambda c: c["type"] == "patch")
     assert patch["rev"] == 1
     assert [(row["row"], row["state"]) for row in rows(patch)] == [(2, "dead")]
@@ -140,6 +141,7 @@ def test_many_changes_are_one_compressed_message(panel: Panel) -> None:
     panel.opens()
     for number in range(2, 502):
         panel.server.batches[number] = BatchInfo(id=number, name=f"etl-{number}", state="running")
+    panel.livy.watcher.roster.refresh()
     patch, [buffer] = panel.await_(lambda c: c["type"] == "patch")
     assert patch["deflate"]
     assert len(json.loads(zlib.decompress(buffer))["rows"]) == 500
@@ -192,6 +194,7 @@ def test_a_server_that_cannot_be_seen_is_not_a_batch_that_failed(
 ) -> None:
     panel.opens()
     panel.server.down = failure
+    panel.livy.watcher.roster.refresh()
     status, _ = panel.await_(lambda c: c["type"] == "status" and c["state"] == state)
     assert status["text"] == str(failure).splitlines()[0]
     assert status["since"] >= status["seen"] > 0
