@@ -90,7 +90,7 @@ export function createActions({ channel, store, grid, notices }) {
     await channel.request("kill", { rows: [...titles.keys()] }, { each, late });
     if (failures.length)
       update(`${done.length ? `killed: ${done.length}; ` : ""}not killed: ${named(failures)}`, "bad");
-    else update(done.length === 1 ? done[0] || `killed: ${what}` : `killed: ${what}`, "good");
+    else update(done.length === 1 ? `${what}: ${done[0]}` : `killed: ${what}`, "good");
   }
 
   async function copy(row) {

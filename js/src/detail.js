@@ -108,8 +108,8 @@ export function createDetail({ channel, store, on }) {
   }
 
   function showNote(text) {
-    panels.request.replaceChildren(h("p", { class: "livy-note" }, text));
-    panels.cause.replaceChildren(h("p", { class: "livy-note" }, text));
+    panels.request.replaceChildren(h("p", { class: "livy-remark" }, text));
+    panels.cause.replaceChildren(h("p", { class: "livy-remark" }, text));
   }
 
   function showRequest() {
@@ -120,7 +120,7 @@ export function createDetail({ channel, store, on }) {
     );
     const body = answer.body
       ? h("pre", { class: "livy-body" }, answer.body)
-      : h("p", { class: "livy-note" }, "What was submitted is not known: it was not submitted from here.");
+      : h("p", { class: "livy-remark" }, "What was submitted is not known: it was not submitted from here.");
     panels.request.replaceChildren(facts, body);
   }
 
@@ -134,7 +134,7 @@ export function createDetail({ channel, store, on }) {
       lost: "What became of it is not known.",
     }[tone];
     panels.cause.replaceChildren(
-      lines.length ? h("pre", { class: "livy-body" }, lines.join("\n")) : h("p", { class: "livy-note" }, none),
+      lines.length ? h("pre", { class: "livy-body" }, lines.join("\n")) : h("p", { class: "livy-remark" }, none),
     );
   }
 

@@ -38,7 +38,7 @@ export function createForm({ channel, notices, on }) {
     kept = undefined;
     const mine = ++turn;
     const heading = row === null ? "New batch" : `Resubmit ${name}`;
-    const wait = h("p", { class: "livy-note", role: "status" }, "asking the kernel for the form …");
+    const wait = h("p", { class: "livy-remark", role: "status" }, "asking the kernel for the form …");
     attributes(element, { "aria-label": heading });
     element.replaceChildren(h("h3", {}, heading), wait, button("Cancel", cancel));
     show();
@@ -91,7 +91,7 @@ export function createForm({ channel, notices, on }) {
         },
       },
       h("div", { class: "livy-form-head" }, h("h3", {}, heading), submit, button("Cancel", cancel), trouble),
-      [note, advice].filter(Boolean).map((text) => h("p", { class: "livy-note" }, text)),
+      [note, advice].filter(Boolean).map((text) => h("p", { class: "livy-remark" }, text)),
       sets,
     );
     form.noValidate = true; // the kernel checks, and says why
@@ -121,6 +121,7 @@ export function createForm({ channel, notices, on }) {
       "submit",
       { row, values },
       {
+        each: (message) => update(`submit requested: ${message.text}`, "busy"),
         late: (lateness) => {
           update(`submit requested; ${LATE_WORDS[lateness]}`, lateness === "gone" ? "bad" : "busy");
           if (lateness === "gone") again();

@@ -158,7 +158,8 @@ export function createGrid(store, clock, on) {
     const indexes = [];
     for (let index = first; index < stop; index++) indexes.push(index);
     const kept = indexOf.get(active);
-    if (kept !== undefined && (kept < first || kept >= stop)) indexes.push(kept);
+    if (kept < first) indexes.unshift(kept);
+    if (kept >= stop) indexes.push(kept);
     return indexes;
   }
 
@@ -170,23 +171,18 @@ export function createGrid(store, clock, on) {
       node.element.remove();
       nodes.delete(row);
     }
+    let above = null;
     for (const index of indexes) {
       const row = rows[index];
       let node = nodes.get(row);
       if (!node) {
-        node = createRow({
-          tone: store.tone,
-          elapsed: (batch) => elapsedText(store, batch, clock()),
-          check: (range) => check(row, range),
-          on: {
-            click: (event) => click(row, event),
-            focus: () => setActive(row),
-            keydown: (event) => rowKey(event, row),
-          },
-        });
+        node = rowOf(row);
         nodes.set(row, node);
-        body.append(node.element);
+        // In the order in which it is read; those that are there are not moved, for that would take the focus away.
+        if (above) above.after(node.element);
+        else body.prepend(node.element);
       }
+      above = node.element;
       if (node.index !== index) {
         node.index = index;
         node.element.style.transform = `translateY(${index * HEIGHT}px)`;
@@ -195,6 +191,19 @@ export function createGrid(store, clock, on) {
       fill(row, node);
     }
     showTabStop();
+  }
+
+  function rowOf(row) {
+    return createRow({
+      tone: store.tone,
+      elapsed: (batch) => elapsedText(store, batch, clock()),
+      check: (range) => check(row, range),
+      on: {
+        click: (event) => click(row, event),
+        focus: () => setActive(row),
+        keydown: (event) => rowKey(event, row),
+      },
+    });
   }
 
   function fill(row, node) {

@@ -89,6 +89,20 @@ test("a kill ends with the last row's answer, text with its last piece", async (
   ]);
 });
 
+test("progress is no answer, but shows that the kernel listens", async (t) => {
+  const { channel, kernel } = channelOf(t);
+  const heard = [];
+  const listeners = { each: (message) => heard.push(message.text), late: (word) => heard.push(word) };
+  const submit = channel.request("submit", { row: null, values: {} }, listeners);
+  const { id } = kernel.sent[0];
+  kernel.say({ type: "progress", view: channel.view, id, text: "uploading" });
+  await settle();
+  mock.timers.tick(LATE);
+  kernel.say({ type: "ack", view: channel.view, id, ok: true, text: "done" });
+  assert.equal((await submit).text, "done");
+  assert.deepEqual(heard, ["uploading", "slow", "done"]);
+});
+
 test("an ack without a row answers a whole kill", async (t) => {
   const { channel, kernel } = channelOf(t);
   const kill = channel.request("kill", { rows: [1, 2] });
