@@ -97,7 +97,15 @@ export function createGrid(store, clock, on) {
     say(empty, rows.length ? "" : note);
     attributes(empty, { hidden: rows.length > 0 });
     keepPlace(anchor, fresh);
+    if (fresh) takeAway();
     draw();
+  }
+
+  /** Take all rows out of the page, so that they come in their new order; not while one has the focus. */
+  function takeAway() {
+    if (body.contains(document.activeElement)) return;
+    nodes.clear();
+    body.replaceChildren();
   }
 
   function findAnchor(newRows) {
