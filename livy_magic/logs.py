@@ -2,8 +2,10 @@
 
 Livy keeps the last lines of each stream only (200 by default), and numbers what it keeps, not what
 was ever written. So the news is found by content: what follows where the end of the lines read
-before is found again (protocol, part 3). With distinct lines that is exact; where a full window
-repeats itself it may count too few of the same, never one twice.
+before is found again (protocol, part 3). With distinct lines that is exact. Lines that repeat cannot
+be told apart, and none may come twice: where the lines read last come again in the news, what stands
+between is passed over; where a window without any known line begins as the last one ended, the gap
+is not seen.
 
 Nothing here reads from anywhere: :class:`LogTail` says what to ask, and takes the answers;
 :class:`Glimpses` says whether there is anything to ask for; :class:`Lines` keeps what came.
@@ -27,9 +29,8 @@ SPARK_MARK = "\u2063"
 LIVY_KEEPS = 200  # lines a stream, unless livy.cache-log.size says otherwise
 PRIVATE_KEEPS = 20_000  # the private Livy
 WHOLE = 500  # lines in a window up to which all of it is asked for
-ANCHOR = 10  # known lines that are asked for again, before the news, when it is longer
-SLIDING_ANCHOR = 100  # and when it slides: of these, so many move out of it between two looks
-TRUSTED = 50  # lines that have to be met again where they were not before: fewer could be chance
+ANCHOR = 80  # known lines that are asked for again, before the news, when it is longer
+TRUSTED = 50  # of these, lines that have to be met again: fewer could be chance
 REMEMBERED = 1000  # known lines by which the place in a window is found again
 PACKED = 1000  # lines that are kept as one piece of text
 
@@ -220,7 +221,9 @@ class LogTail:
     """
 
     def __init__(self) -> None:
-        self._stdout: list[str] = []  # the last lines of each section, as last seen
+        # The last lines of each section, as the last answer had them: what was read before may not
+        # be what stood before these, if the place was found too late in lines that repeat.
+        self._stdout: list[str] = []
         self._stderr: list[str] = []
         self._diagnostics: list[str] = []
         self._end = 0  # where in its section what was seen of stdout ended
@@ -260,9 +263,8 @@ class LogTail:
         # The window only ever slides towards the front: a line is where it was, or before that.
         furthest = self._end - offset
         met = _end_of_known(self._stdout, sections.stdout, furthest)
-        fits = 0 < met == furthest or met >= TRUSTED
         has_end = _STDERR in page.entries
-        if offset and not (fits and has_end):
+        if offset and not (met >= TRUSTED and has_end):
             self._start = 0
             # Without the marker behind them, they may be another section's.
             self._refused = sections.stdout[met:] if has_end else []
@@ -283,11 +285,10 @@ class LogTail:
             self._refused = []
             if self._stdout and met < furthest:
                 self._slid = furthest - met
-            known = self._stdout if met else []
-            self._stdout = (known + sections.stdout[met:])[-REMEMBERED:]
+            self._stdout = sections.stdout[-REMEMBERED:]
             self._end = offset + len(sections.stdout)
         self._stderr = sections.stderr or self._stderr
-        anchor = max(SLIDING_ANCHOR, 2 * self._slid) if self._slid else ANCHOR
+        anchor = max(ANCHOR, 2 * self._slid)  # when it slides, they move out of it meanwhile
         # Position 0 is the marker's, so the last lines begin one further.
         self._start = max(0, 1 + self._end - anchor) if has_end and self._end > WHOLE else 0
         return lines

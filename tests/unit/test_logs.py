@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from livy_magic.logs import (
@@ -173,12 +173,12 @@ def test_of_a_long_window_only_the_end_is_asked_for() -> None:
     server, tail = Server(ring=10_000), LogTail()
     server.stdout += [str(n) for n in range(1000)]
     read(tail, server)
-    assert tail.next_query() == (991, -1)
+    assert tail.next_query() == (921, -1)
     server.stdout += ["news"]
     answer = server.log(*tail.next_query())
-    assert len(answer.entries) == 12
+    assert len(answer.entries) == 82
     assert tail.feed(answer) == [Line("news", "program")]
-    assert tail.next_query() == (992, -1)
+    assert tail.next_query() == (922, -1)
 
 
 def test_of_a_long_window_that_slides_as_much_is_asked_for_as_moves_between_two_looks() -> None:
@@ -277,6 +277,9 @@ repeating = st.lists(
 )
 
 
+@example(  # where the place was found too late, what was read before is not what stood before
+    ring=9, bursts=[["tick"] * 7 + ["tock"], ["tock", "tick", "tick"], []], anchored=True
+)
 @given(ring=st.integers(1, 15), bursts=repeating, anchored=st.booleans())
 def test_lines_that_repeat_never_come_twice(
     ring: int, bursts: list[list[str]], anchored: bool
