@@ -229,7 +229,7 @@ class LogTail:
         self._end = 0  # where in its section what was seen of stdout ended
         self._slid = 0  # by how many lines the window moved, when it did last
         self._start = 0  # of the next request
-        self._refused: list[str] = []  # lines of a part that did not fit, until the whole comes
+        self._refused: tuple[int, list[str]] = (0, [])  # a part, until the whole window comes
         self._marked = False
         self._broken = False
 
@@ -260,47 +260,47 @@ class LogTail:
         """
         offset = max(0, page.start - 1)  # of the first line here; the marker is no line
         sections = split_sections(page.entries, max(0, page.start))
-        # The window only ever slides towards the front: a line is where it was, or before that.
-        furthest = self._end - offset
-        met = _end_of_known(self._stdout, sections.stdout, furthest)
+        met = self._met(offset, sections.stdout)
         has_end = _STDERR in page.entries
         if offset and not (met >= TRUSTED and has_end):
             self._start = 0
             # Without the marker behind them, they may be another section's.
-            self._refused = sections.stdout[met:] if has_end else []
+            self._refused = (offset, sections.stdout if has_end else [])
             return None
-        # What stands before the news of the first section: a gap, lines of the refused part, …
-        lines = [] if met or not sections.stdout else self._take_refused(sections.stdout)
-        lines = lines or _gap(self._stdout, sections.stdout, met)
-        self._broken = bool(self._stdout) and not met and 0 < len(sections.stdout) < LIVY_KEEPS
+        lines: list[Line] = []
+        # A section that is empty for once is not forgotten, or all of it would come again.
+        if sections.stdout:
+            begin, part = self._refused
+            if part and _end_of_known(part, sections.stdout, begin + len(part)) < len(part):
+                lines += self._take(begin, part)  # the window does not have all of it any more
+            lines += self._take(offset, sections.stdout)
+            self._refused = (0, [])
         met_stderr = _end_of_known(self._stderr, sections.stderr, len(self._stderr))
         lines += [
-            *self._classified(sections.stdout[met:]),
-            *_gap(self._stderr, sections.stderr, met_stderr),
+            *_gap(self._stderr, len(sections.stderr), met_stderr),
             *self._classified(sections.stderr[met_stderr:]),
             *self._new_diagnostics(sections.diagnostics),
         ]
-        # A section that is empty for once is not forgotten, or all of it would come again.
-        if sections.stdout:
-            self._refused = []
-            if self._stdout and met < furthest:
-                self._slid = furthest - met
-            self._stdout = sections.stdout[-REMEMBERED:]
-            self._end = offset + len(sections.stdout)
         self._stderr = sections.stderr or self._stderr
         anchor = max(ANCHOR, 2 * self._slid)  # when it slides, they move out of it meanwhile
         # Position 0 is the marker's, so the last lines begin one further.
         self._start = max(0, 1 + self._end - anchor) if has_end and self._end > WHOLE else 0
         return lines
 
-    def _take_refused(self, section: list[str]) -> list[Line]:
-        """Return what of a part that did not fit is in no window any more, between gaps."""
-        again = _end_of_known(self._refused, section, len(section)) if self._refused else 0
-        before = self._refused[: max(0, len(self._refused) - again)]
-        if not before:
-            return []
-        behind = [] if again else [_lost(len(section))]
-        return [_lost(len(section)), *self._classified(before), *behind]
+    def _met(self, offset: int, section: list[str]) -> int:
+        """Return how many lines of the first section, from position ``offset`` on, are known."""
+        # The window only ever slides towards the front: a line is where it was, or before that.
+        return _end_of_known(self._stdout, section, self._end - offset)
+
+    def _take(self, offset: int, section: list[str]) -> list[Line]:
+        """Take the first section from position ``offset`` on; return what is new."""
+        met, end = self._met(offset, section), offset + len(section)
+        lines = [*_gap(self._stdout, end, met), *self._classified(section[met:])]
+        if self._stdout:
+            self._slid = self._end - offset - met or self._slid
+            self._broken = not met and end < LIVY_KEEPS
+        self._stdout, self._end = section[-REMEMBERED:], end
+        return lines
 
     def _classified(self, texts: Sequence[str]) -> list[Line]:
         """Return lines with their kinds; one as two, when Spark's began behind an unfinished one."""
@@ -327,22 +327,18 @@ class LogTail:
                     yield Line(text, "diagnostics")
 
 
-def _gap(known: list[str], section: list[str], met: int) -> list[Line]:
-    """Return what is to be said before the lines of a section behind the first ``met``."""
-    if known and section and not met:
-        return [_lost(len(section))]
-    if not known and len(section) in {LIVY_KEEPS, PRIVATE_KEEPS}:
-        kept = f"… lines may be lost here: the server keeps the last {len(section)} only …"
-        return [Line(kept, "gap")]
-    return []
-
-
-def _lost(kept: int) -> Line:
-    return Line(
-        f"… lines lost here: more than the {kept} that the server keeps were written between two"
-        " looks …",
-        "gap",
-    )
+def _gap(known: list[str], kept: int, met: int) -> list[Line]:
+    """Return what is to be said before the news of a section of which the server has ``kept`` lines."""
+    if known and kept and not met:
+        text = (
+            f"… lines lost here: more than the {kept} that the server keeps were written between two"
+            " looks …"
+        )
+    elif not known and kept in {LIVY_KEEPS, PRIVATE_KEEPS}:
+        text = f"… lines may be lost here: the server keeps the last {kept} only …"
+    else:
+        return []
+    return [Line(text, "gap")]
 
 
 def _end_of_known(known: list[str], lines: list[str], furthest: int) -> int:

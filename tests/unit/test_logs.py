@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 import tracemalloc
 from collections import deque
@@ -269,6 +270,42 @@ def test_asking_for_the_end_of_the_window_gives_the_same_lines(
             expected = read(whole, server)
         with sizes(keeps=ring, whole=10, anchor=6):
             assert read(anchored, server) == expected
+
+
+@example(
+    ring=5, written=[(5, 0), (3, 2)]
+)  # the part begins with a known line, the window behind it
+@given(
+    ring=st.integers(1, 12),
+    written=st.lists(st.tuples(st.integers(0, 15), st.integers(0, 15)), max_size=15),
+)
+def test_what_any_answer_held_comes_once_with_a_gap_where_none_held_two_lines_together(
+    ring: int, written: list[tuple[int, int]]
+) -> None:
+    server, tail = Server(ring), LogTail()
+    count = itertools.count()
+    seen: list[Line] = []
+    held: set[int] = set()
+    joined: set[int] = set()  # lines that an answer held behind the one before
+
+    def look(burst: int) -> list[Line] | None:
+        server.stdout += [str(next(count)) for _ in range(burst)]
+        answer = server.log(*tail.next_query())
+        lines = [int(line) for line in answer.entries if line.isdigit()]
+        held.update(lines)
+        joined.update(lines[1:])
+        return tail.feed(answer)
+
+    with sizes(keeps=ring, whole=4, anchor=4):
+        for before, between in written:
+            lines = look(before)
+            seen += look(between) or [] if lines is None else lines
+    if seen and seen[0].kind == "gap":  # the first window was full
+        del seen[0]
+    expected: list[str | None] = []
+    for number in sorted(held):
+        expected += [str(number)] if not expected or number in joined else [None, str(number)]
+    assert [None if line.kind == "gap" else line.text for line in seen] == expected
 
 
 numbers = st.integers().map(str)
