@@ -163,7 +163,7 @@ class Lines:
     def pieces(self, start: int = 0) -> list[Piece]:
         """Return all lines from number ``start`` on, a multiple of 1,000, packed: 1,000 in each but the last."""
         packed = self._packed[start // PACKED :]
-        return [*packed, Piece.of(self._last)] if self._last else packed
+        return [*packed, Piece.of(self._last)] if self._last and start < len(self) else packed
 
 
 def backwards(pieces: Sequence[Piece], kinds: Collection[Kind]) -> Iterator[Line]:

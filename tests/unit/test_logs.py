@@ -19,6 +19,7 @@ from livy_magic.logs import (
     Line,
     Lines,
     LogTail,
+    Piece,
     backwards,
     split_sections,
 )
@@ -415,8 +416,21 @@ def test_lines_come_back_as_they_were(
         everything = [line for piece in pieces for line in piece]
         assert len(lines) == len(everything)
         assert lines.between(start, stop) == everything[start:stop]
+        first = start // packed * packed
+        pieces_behind = lines.pieces(first)
+        assert [line for piece in pieces_behind for line in piece.lines()] == everything[first:]
+        assert all(len(piece) == packed for piece in pieces_behind[:-1])
         some = [line for line in reversed(everything) if line.kind in kinds]
         assert list(backwards(lines.pieces(), kinds)) == some
+
+
+def test_of_a_long_log_only_the_lines_that_are_asked_for_are_unpacked() -> None:
+    lines = Lines()
+    lines.extend(Line(str(number), "program") for number in range(20_000))
+    with mock.patch.object(Piece, "text", autospec=True, side_effect=Piece.text) as text:
+        some = lines.between(9_950, 10_050)
+    assert [line.text for line in some] == [str(number) for number in range(9_950, 10_050)]
+    assert text.call_count == 100
 
 
 def test_what_terminals_and_encodings_trip_over_is_only_text() -> None:
