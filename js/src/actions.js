@@ -22,10 +22,23 @@ export function createActions({ channel, store, grid, notices }) {
   const question = h("span", { class: "livy-question", id: `livy-question-${channel.view}` });
   const yes = button("Kill", () => confirmed(), { class: "livy-danger" });
   const no = button("Keep running", () => close());
-  const element = h("div", {
-    class: "livy-confirm", role: "alertdialog", "aria-labelledby": question.id, hidden: true,
-    on: { keydown: (event) => { if (event.key === "Escape") close(); } },
-  }, question, yes, no);
+  const element = h(
+    "div",
+    {
+      class: "livy-confirm",
+      role: "alertdialog",
+      "aria-labelledby": question.id,
+      hidden: true,
+      on: {
+        keydown: (event) => {
+          if (event.key === "Escape") close();
+        },
+      },
+    },
+    question,
+    yes,
+    no,
+  );
   let asked = [];
   let back = null;
 
@@ -37,7 +50,8 @@ export function createActions({ channel, store, grid, notices }) {
       return;
     }
     asked = batches.map((batch) => ({ row: batch.row, title: title(batch) }));
-    const which = asked.length === 1 ? asked[0].title : `${asked.length} batches: ${named(asked.map((batch) => batch.title))}`;
+    const which =
+      asked.length === 1 ? asked[0].title : `${asked.length} batches: ${named(asked.map((batch) => batch.title))}`;
     say(question, `Kill ${which}?${ended ? ` (${ended} of the selected ended already)` : ""}`);
     say(yes, asked.length === 1 ? "Kill" : `Kill ${asked.length}`);
     if (element.hidden) back = document.activeElement;
@@ -47,7 +61,7 @@ export function createActions({ channel, store, grid, notices }) {
 
   function close() {
     element.hidden = true;
-    if (back && back.isConnected && !back.disabled) back.focus({ preventScroll: true });
+    if (back && back.isConnected) back.focus({ preventScroll: true });
     else grid.focus();
   }
 
@@ -74,15 +88,20 @@ export function createActions({ channel, store, grid, notices }) {
       if (lateness === "gone") for (const row of titles.keys()) grid.pending(row, "");
     };
     await channel.request("kill", { rows: [...titles.keys()] }, { each, late });
-    if (failures.length) update(`${done.length ? `killed: ${done.length}; ` : ""}not killed: ${named(failures)}`, "bad");
-    else update(done.length === 1 ? done[0] || `killed: ${what}` : `killed: ${what}`, "good");
+    if (failures.length)
+      update(`${done.length ? `killed: ${done.length}; ` : ""}not killed: ${named(failures)}`, "bad");
+    else update(done.length === 1 ? `${what}: ${done[0]}` : `killed: ${what}`, "good");
   }
 
   async function copy(row) {
     const what = title(store.get(row));
     const update = notices.add(`copying ${what} as a line …`, "busy");
     try {
-      const { text } = await channel.request("line", { row }, { late: (lateness) => update(LATE_WORDS[lateness], "busy") });
+      const { text } = await channel.request(
+        "line",
+        { row },
+        { late: (lateness) => update(LATE_WORDS[lateness], "busy") },
+      );
       try {
         await toClipboard(text);
         update(`copied: ${text.split("\n")[0]}`, "good");
@@ -99,9 +118,19 @@ export function createActions({ channel, store, grid, notices }) {
 }
 
 function shownLine(text) {
-  const area = h("textarea", { class: "livy-line", readonly: true, rows: Math.min(8, text.split("\n").length), "aria-label": "the batch as a line" });
+  const area = h("textarea", {
+    class: "livy-line",
+    readonly: true,
+    rows: Math.min(8, text.split("\n").length),
+    "aria-label": "the batch as a line",
+  });
   area.value = text;
-  const place = h("div", { class: "livy-shown-line" }, area, button("×", () => place.remove(), { class: "livy-quiet", "aria-label": "close" }));
+  const place = h(
+    "div",
+    { class: "livy-shown-line" },
+    area,
+    button("×", () => place.remove(), { class: "livy-quiet", "aria-label": "close" }),
+  );
   queueMicrotask(() => area.select());
   return place;
 }

@@ -2,7 +2,7 @@
  * The one place that talks to the widget's model, that is, to the kernel.
  *
  *   channel.request(type, members, {each, late}) -> Promise of the last answer. Several answers belong to one request
- *       of `kill` (one a row) and `text` (pieces): `each` is called with every one. `late` is called with "busy" when
+ *       of `kill` (one a row), `text` (pieces) and `submit` (its progress, then the answer): `each` is called with every one. `late` is called with "busy" when
  *       the kernel has said nothing for 2.5 s, with "slow" when it listens but has not answered yet, with "gone" when
  *       the kernel is gone, so that no answer will come. Never times out.
  *       An `ack` that says no rejects the promise with its text as the error's message, but for kill and submit, where
@@ -42,6 +42,7 @@ async function bytesOf(content, buffers) {
 }
 
 function isLast(request, message) {
+  if (message.type === "progress") return false;
   if (message.type === "text") return message.last;
   if (request.type !== "kill" || message.row === null || message.row === undefined) return true;
   request.rows.delete(message.row);
@@ -102,7 +103,8 @@ export function createChannel(model, { frontend = "other", inline = () => true, 
   }
 
   function reckon() {
-    if (disconnected() || kernel === "gone") setKernel("gone"); // until it says something
+    if (disconnected() || kernel === "gone")
+      setKernel("gone"); // until it says something
     else if ([...waiting.values()].some((request) => request.lateness === "busy")) setKernel("busy");
     else if (heard) setKernel("alive");
   }
@@ -120,7 +122,7 @@ export function createChannel(model, { frontend = "other", inline = () => true, 
     if (!waiting.has(request.id)) return;
     if (kernel === "gone") return setLateness(request, "gone");
     // A newer answer proves that the kernel has read this request, too: messages keep their order.
-    setLateness(request, request.id < newestAnswer ? "slow" : "busy");
+    setLateness(request, request.id <= newestAnswer ? "slow" : "busy");
   }
 
   let newestAnswer = 0;
@@ -135,7 +137,7 @@ export function createChannel(model, { frontend = "other", inline = () => true, 
   function answered(message) {
     newestAnswer = Math.max(newestAnswer, message.id);
     for (const request of waiting.values()) {
-      if (request.lateness === "busy" && request.id < newestAnswer) setLateness(request, "slow");
+      if (request.lateness === "busy" && request.id <= newestAnswer) setLateness(request, "slow");
     }
     const request = waiting.get(message.id);
     if (!request) return;
@@ -227,5 +229,16 @@ export function createChannel(model, { frontend = "other", inline = () => true, 
     if (on && ![...waiting.values()].some((entry) => entry.type === "ping")) ping();
   }, PING_EVERY);
 
-  return { view, request, tell, on: listen, hello, visible, destroy, get kernel() { return kernel; } };
+  return {
+    view,
+    request,
+    tell,
+    on: listen,
+    hello,
+    visible,
+    destroy,
+    get kernel() {
+      return kernel;
+    },
+  };
 }

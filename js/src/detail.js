@@ -4,7 +4,11 @@ import { killable } from "./actions.js";
 import { attributes, button, h, link, say } from "./dom.js";
 import { title } from "./rows.js";
 
-const TABS = [["log", "Log"], ["request", "Request"], ["cause", "Cause"]];
+const TABS = [
+  ["log", "Log"],
+  ["request", "Request"],
+  ["cause", "Cause"],
+];
 
 /**
  * Return `{element, logHost, open(row), update(), close()}`.
@@ -23,22 +27,43 @@ export function createDetail({ channel, store, on }) {
   const state = h("span", { class: "livy-detail-state" });
   const back = button("‹ Back", () => on.back(), { class: "livy-back" });
   const links = h("span", { class: "livy-links" });
-  const copy = button("Copy as line", () => on.copy(row), { title: "copy as a %livy_submit line" });
+  const copy = button("Copy line", () => on.copy(row), { title: "copy as a %livy_submit line" });
   const resubmit = button("Resubmit", () => on.resubmit(row), { title: "open the form with what was submitted" });
   const kill = button("Kill", () => on.kill(row), { class: "livy-danger" });
   const panels = {};
   const tabs = TABS.map(([key, text]) => {
     const id = `livy-${key}-${channel.view}`;
-    panels[key] = h("div", { class: `livy-tabpanel livy-tab-${key}`, role: "tabpanel", id, "aria-labelledby": `${id}-tab`, hidden: key !== "log" });
+    panels[key] = h("div", {
+      class: `livy-tabpanel livy-tab-${key}`,
+      role: "tabpanel",
+      id,
+      "aria-labelledby": `${id}-tab`,
+      hidden: key !== "log",
+    });
     return button(text, () => choose(key), {
-      class: "livy-tab", role: "tab", id: `${id}-tab`, "aria-controls": id, "aria-selected": key === "log", tabindex: key === "log" ? 0 : -1,
+      class: "livy-tab",
+      role: "tab",
+      id: `${id}-tab`,
+      "aria-controls": id,
+      "aria-selected": key === "log",
+      tabindex: key === "log" ? 0 : -1,
     });
   });
   attributes(panels.request, { tabindex: 0 });
   attributes(panels.cause, { tabindex: 0 });
-  const tablist = h("div", { class: "livy-tabs", role: "tablist", "aria-label": "Of this batch", on: { keydown: tabKey } }, tabs);
-  const head = h("div", { class: "livy-detail-head", hidden: true }, back, h("span", { class: "livy-detail-title" }, name, state), tablist,
-    h("span", { class: "livy-acts" }, links, copy, resubmit, kill));
+  const tablist = h(
+    "div",
+    { class: "livy-tabs", role: "tablist", "aria-label": "Of this batch", on: { keydown: tabKey } },
+    tabs,
+  );
+  const head = h(
+    "div",
+    { class: "livy-detail-head", hidden: true },
+    back,
+    h("span", { class: "livy-detail-title" }, name, state),
+    tablist,
+    h("span", { class: "livy-acts" }, links, copy, resubmit, kill),
+  );
   const nothing = h("div", { class: "livy-empty" }, "Select a batch to see its log.");
   const holder = h("div", { class: "livy-tabpanels", hidden: true }, Object.values(panels));
   const element = h("section", { class: "livy-detail", "aria-label": "Batch" }, head, holder, nothing);
@@ -67,7 +92,8 @@ export function createDetail({ channel, store, on }) {
     const wanted = row;
     if (!answer || answer.row !== wanted) showNote("asking the kernel …");
     const late = (lateness) => {
-      if (mine === asked && (!answer || answer.row !== wanted)) showNote(lateness === "gone" ? "kernel gone" : `kernel ${lateness}: shown when it answers`);
+      if (mine === asked && (!answer || answer.row !== wanted))
+        showNote(lateness === "gone" ? "kernel gone" : `kernel ${lateness}: shown when it answers`);
     };
     try {
       const detail = await channel.request("detail", { row: wanted }, { late });
@@ -82,27 +108,54 @@ export function createDetail({ channel, store, on }) {
   }
 
   function showNote(text) {
-    panels.request.replaceChildren(h("p", { class: "livy-note" }, text));
-    panels.cause.replaceChildren(h("p", { class: "livy-note" }, text));
+    panels.request.replaceChildren(h("p", { class: "livy-remark" }, text));
+    panels.cause.replaceChildren(h("p", { class: "livy-remark" }, text));
   }
 
   function showRequest() {
-    const facts = h("dl", { class: "livy-facts" }, (answer.facts || []).map(([label, text]) => [h("dt", {}, label), h("dd", {}, link(text, text) || text)]));
-    const body = answer.body ? h("pre", { class: "livy-body" }, answer.body) : h("p", { class: "livy-note" }, "What was submitted is not known: it was not submitted from here.");
+    const facts = h(
+      "dl",
+      { class: "livy-facts" },
+      (answer.facts || []).map(([label, text]) => [h("dt", {}, label), h("dd", {}, link(text, text) || text)]),
+    );
+    const body = answer.body
+      ? h("pre", { class: "livy-body" }, answer.body)
+      : h("p", { class: "livy-remark" }, "What was submitted is not known: it was not submitted from here.");
     panels.request.replaceChildren(facts, body);
   }
 
   function showCause() {
     const lines = answer.cause || [];
     const tone = shown ? store.tone(shown.state) : "lost";
-    const none = { bad: "No cause was found in the log.", good: "It ended well.", open: "It has not ended.", lost: "What became of it is not known." }[tone];
-    panels.cause.replaceChildren(lines.length ? h("pre", { class: "livy-body" }, lines.join("\n")) : h("p", { class: "livy-note" }, none));
+    const none = {
+      bad: "No cause was found in the log.",
+      good: "It ended well.",
+      open: "It has not ended.",
+      lost: "What became of it is not known.",
+    }[tone];
+    panels.cause.replaceChildren(
+      lines.length ? h("pre", { class: "livy-body" }, lines.join("\n")) : h("p", { class: "livy-remark" }, none),
+    );
   }
 
   function showLinks() {
-    const known = [["Spark UI", shown.ui], ["driver log", shown.driver], ...(answer && answer.row === row ? answer.links || [] : [])];
-    const byAddress = new Map(known.filter(([, url]) => url).map(([text, url]) => [url, text]).reverse());
-    links.replaceChildren(...[...byAddress].reverse().map(([url, text]) => link(url, `${text} ↗`)).filter(Boolean));
+    const known = [
+      ["Spark UI", shown.ui],
+      ["driver log", shown.driver],
+      ...(answer && answer.row === row ? answer.links || [] : []),
+    ];
+    const byAddress = new Map(
+      known
+        .filter(([, url]) => url)
+        .map(([text, url]) => [url, text])
+        .reverse(),
+    );
+    links.replaceChildren(
+      ...[...byAddress]
+        .reverse()
+        .map(([url, text]) => link(url, `${text} ↗`))
+        .filter(Boolean),
+    );
   }
 
   function update() {
@@ -116,20 +169,29 @@ export function createDetail({ channel, store, on }) {
     say(state, batch.known ? batch.state : `${batch.state}, from the history`);
     attributes(head, { "data-tone": tone });
     const can = killable(store, batch);
-    attributes(kill, { disabled: !can, title: can ? null : "it has ended" });
-    for (const each of [copy, resubmit]) attributes(each, { disabled: !batch.again });
-    attributes(resubmit, { title: batch.again ? "open the form with what was submitted" : "what was submitted is not known" });
+    attributes(kill, { "aria-disabled": !can, title: can ? null : "it has ended" });
+    for (const each of [copy, resubmit]) attributes(each, { "aria-disabled": !batch.again });
+    attributes(resubmit, {
+      title: batch.again ? "open the form with what was submitted" : "what was submitted is not known",
+    });
     attributes(copy, { title: batch.again ? "copy as a %livy_submit line" : "what was submitted is not known" });
     const addresses = (each) => each && [each.row, each.ui, each.driver].join("\n");
     if (addresses(before) !== addresses(batch)) showLinks();
-    if (tab !== "log" && before && (before.row !== batch.row || before.state !== batch.state || before.note !== batch.note)) ask();
+    if (
+      tab !== "log" &&
+      before &&
+      (before.row !== batch.row || before.state !== batch.state || before.note !== batch.note)
+    )
+      ask();
   }
 
   return {
     element,
     logHost: panels.log,
     update,
-    get row() { return row; },
+    get row() {
+      return row;
+    },
     open(newRow) {
       row = newRow;
       head.hidden = holder.hidden = false;

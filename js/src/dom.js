@@ -1,8 +1,29 @@
 /** Elements are made here: text is always text, and only a known list of attributes is set. */
 
 const ATTRIBUTES = new Set([
-  "class", "id", "role", "title", "type", "tabindex", "for", "name", "value", "placeholder", "rows", "autocomplete",
-  "inputmode", "spellcheck", "disabled", "hidden", "checked", "readonly", "inert", "required", "target", "rel", "href",
+  "class",
+  "id",
+  "role",
+  "title",
+  "type",
+  "tabindex",
+  "for",
+  "name",
+  "value",
+  "placeholder",
+  "rows",
+  "autocomplete",
+  "inputmode",
+  "spellcheck",
+  "disabled",
+  "hidden",
+  "checked",
+  "readonly",
+  "inert",
+  "required",
+  "target",
+  "rel",
+  "href",
 ]);
 
 function set(element, name, value) {
@@ -27,13 +48,19 @@ export function attributes(element, properties) {
 /** Return a new element. Children are elements or text; null, undefined and false are left out. */
 export function h(tag, properties = {}, ...children) {
   const element = attributes(document.createElement(tag), properties || {});
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
-/** Return a button. `properties` as of h. */
+/** Return a button. `properties` as of h. While it is `aria-disabled` a click does nothing, and the focus stays. */
 export function button(text, click, properties = {}) {
-  return h("button", { type: "button", on: { click }, ...properties }, text);
+  const press = (event) => {
+    if (element.getAttribute("aria-disabled") !== "true") click(event);
+  };
+  const element = h("button", { type: "button", on: { click: press }, ...properties }, text);
+  return element;
 }
 
 /** Return the address if it is one of the web (http, https), else "". */

@@ -6,11 +6,11 @@
  */
 
 import { attributes, h, say } from "./dom.js";
-import { elapsedText, title } from "./rows.js";
+import { createRow } from "./row.js";
+import { elapsedText } from "./rows.js";
 
 const HEIGHT = 28; // px of a row and of the head, as in panel.css
 const SPARE = 8; // rows drawn above and below what can be seen
-const ICONS = { good: "✔", bad: "✘", open: "▶", lost: "?" };
 const COLUMNS = [
   { by: "state", head: "State" },
   { by: "name", head: "Name" },
@@ -37,20 +37,47 @@ export function createGrid(store, clock, on) {
   let unseen = 0; // how many batches have come above what is shown
   const checked = new Set();
   const pending = new Map(); // row -> what was asked of the kernel
-  const nodes = new Map(); // row -> {element, cells, batch, …}
+  const nodes = new Map(); // row -> what createRow() returned, and the index where it was drawn
 
-  const heads = COLUMNS.map(({ by, head }, index) => h("div", {
-    class: `livy-cell livy-${by}`, role: "columnheader", "aria-colindex": index + 2, "aria-sort": "none", tabindex: -1,
-    on: { click: () => sortBy(by), keydown: (event) => headKey(event, index) },
-  }, h("span", {}, head), h("span", { class: "livy-arrow", "aria-hidden": "true" })));
-  const headRow = h("div", { class: "livy-row livy-head", role: "row", "aria-rowindex": 1 },
-    h("div", { class: "livy-cell livy-check", role: "columnheader", "aria-colindex": 1 }, h("span", { class: "livy-spoken" }, "Selected")), heads);
+  const heads = COLUMNS.map(({ by, head }, index) =>
+    h(
+      "div",
+      {
+        class: `livy-cell livy-${by}`,
+        role: "columnheader",
+        "aria-colindex": index + 2,
+        "aria-sort": "none",
+        tabindex: -1,
+        on: { click: () => sortBy(by), keydown: (event) => headKey(event, index) },
+      },
+      h("span", {}, head),
+      h("span", { class: "livy-arrow", "aria-hidden": "true" }),
+    ),
+  );
+  const headRow = h(
+    "div",
+    { class: "livy-row livy-head", role: "row", "aria-rowindex": 1 },
+    h(
+      "div",
+      { class: "livy-cell livy-check", role: "columnheader", "aria-colindex": 1 },
+      h("span", { class: "livy-spoken" }, "Selected"),
+    ),
+    heads,
+  );
   const body = h("div", { class: "livy-rows", role: "rowgroup" });
   const empty = h("div", { class: "livy-empty", hidden: true });
-  const scroller = h("div", {
-    class: "livy-grid", role: "grid", "aria-label": "Batches", "aria-multiselectable": "true",
-    "aria-colcount": COLUMNS.length + 1,
-  }, h("div", { class: "livy-headgroup", role: "rowgroup" }, headRow), body);
+  const scroller = h(
+    "div",
+    {
+      class: "livy-grid",
+      role: "grid",
+      "aria-label": "Batches",
+      "aria-multiselectable": "true",
+      "aria-colcount": COLUMNS.length + 1,
+    },
+    h("div", { class: "livy-headgroup", role: "rowgroup" }, headRow),
+    body,
+  );
   const more = h("button", { type: "button", class: "livy-pill", hidden: true, on: { click: toTop } });
   const element = h("div", { class: "livy-list-body" }, scroller, empty, more);
 
@@ -131,7 +158,8 @@ export function createGrid(store, clock, on) {
     const indexes = [];
     for (let index = first; index < stop; index++) indexes.push(index);
     const kept = indexOf.get(active);
-    if (kept !== undefined && (kept < first || kept >= stop)) indexes.push(kept);
+    if (kept < first) indexes.unshift(kept);
+    if (kept >= stop) indexes.push(kept);
     return indexes;
   }
 
@@ -143,14 +171,18 @@ export function createGrid(store, clock, on) {
       node.element.remove();
       nodes.delete(row);
     }
+    let above = null;
     for (const index of indexes) {
       const row = rows[index];
       let node = nodes.get(row);
       if (!node) {
-        node = createRow(row);
+        node = rowOf(row);
         nodes.set(row, node);
-        body.append(node.element);
+        // In the order in which it is read; those that are there are not moved, for that would take the focus away.
+        if (above) above.after(node.element);
+        else body.prepend(node.element);
       }
+      above = node.element;
       if (node.index !== index) {
         node.index = index;
         node.element.style.transform = `translateY(${index * HEIGHT}px)`;
@@ -161,59 +193,27 @@ export function createGrid(store, clock, on) {
     showTabStop();
   }
 
-  function createRow(row) {
-    const cell = (name, index, ...children) => h("div", { class: `livy-cell livy-${name}`, role: "gridcell", "aria-colindex": index }, children);
-    const box = h("input", {
-      type: "checkbox", tabindex: -1,
-      on: { click: (event) => { event.stopPropagation(); check(row, event.shiftKey); } },
-    });
-    const icon = h("span", { class: "livy-icon", "aria-hidden": "true" });
-    const parts = Object.fromEntries(["state", "name", "id", "owner", "elapsed", "note"].map((name) => [name, h("span", { class: "livy-text" })]));
-    const bar = h("span", { class: "livy-bar", "aria-hidden": "true", hidden: true }, h("span"));
-    const history = h("span", { class: "livy-history", role: "img", "aria-label": "from the history", hidden: true, title: "Livy has forgotten this batch; it is shown from the history" }, "⟲");
-    const line = h("div", {
-      class: "livy-row", role: "row", tabindex: -1,
+  function rowOf(row) {
+    return createRow({
+      tone: store.tone,
+      elapsed: (batch) => elapsedText(store, batch, clock()),
+      check: (range) => check(row, range),
       on: {
         click: (event) => click(row, event),
         focus: () => setActive(row),
         keydown: (event) => rowKey(event, row),
       },
-    },
-    cell("check", 1, box), cell("state", 2, icon, parts.state), cell("name", 3, parts.name, history), cell("id", 4, parts.id),
-    cell("owner", 5, parts.owner), cell("elapsed", 6, parts.elapsed), cell("note", 7, bar, parts.note));
-    return { element: line, box, icon, parts, bar, history };
+    });
   }
 
   function fill(row, node) {
     const batch = store.get(row);
     if (!batch) return; // gone since the rows were chosen; the next show() leaves it out
-    const asked = pending.get(row) || "";
-    attributes(node.element, { "aria-selected": checked.has(row), "data-open": row === openRow, "aria-current": row === openRow ? "true" : null });
-    if (node.box.checked !== checked.has(row)) node.box.checked = checked.has(row);
-    if (node.batch === batch && node.asked === asked) return;
-    Object.assign(node, { batch, asked });
-    const tone = store.tone(batch.state);
-    const { parts } = node;
-    attributes(node.element, { "data-tone": tone, "data-known": Boolean(batch.known) });
-    attributes(node.box, { "aria-label": `select ${title(batch)}` });
-    say(node.icon, ICONS[tone]);
-    say(parts.state, batch.state);
-    say(parts.name, batch.name || "–");
-    say(parts.id, String(batch.id));
-    say(parts.owner, batch.owner);
-    say(parts.elapsed, elapsedText(store, batch, clock()));
-    const share = batch.part === null ? "" : `${Math.round(batch.part * 100)} %`;
-    say(parts.note, asked || [share, batch.note].filter(Boolean).join("  "));
-    attributes(parts.note, { title: asked || batch.note || null, "data-pending": Boolean(asked) });
-    attributes(parts.name, { title: batch.name || null });
-    attributes(parts.elapsed, { title: batch.exact || batch.start === null ? null : "at least: it was running when it was first seen" });
-    attributes(node.bar, { hidden: batch.part === null || Boolean(asked) });
-    if (batch.part !== null) node.bar.firstChild.style.width = `${Math.round(batch.part * 100)}%`;
-    attributes(node.history, { hidden: Boolean(batch.known) });
+    node.fill(batch, { checked: checked.has(row), open: row === openRow, asked: pending.get(row) || "" });
   }
 
   function tick() {
-    for (const node of nodes.values()) if (node.batch) say(node.parts.elapsed, elapsedText(store, node.batch, clock()));
+    for (const node of nodes.values()) node.tick();
   }
 
   function showSort() {
@@ -269,7 +269,11 @@ export function createGrid(store, clock, on) {
     const stop = nodes.has(active) ? active : rows.find((row) => nodes.has(row));
     for (const [row, node] of nodes) attributes(node.element, { tabindex: row === stop ? 0 : -1 });
     const headHasFocus = heads.includes(document.activeElement);
-    heads.forEach((head, index) => attributes(head, { tabindex: stop === undefined && (headHasFocus ? head === document.activeElement : index === 0) ? 0 : -1 }));
+    heads.forEach((head, index) =>
+      attributes(head, {
+        tabindex: stop === undefined && (headHasFocus ? head === document.activeElement : index === 0) ? 0 : -1,
+      }),
+    );
   }
 
   function moveTo(row) {
@@ -286,7 +290,9 @@ export function createGrid(store, clock, on) {
 
   function rowKey(event, row) {
     const page = Math.max(1, Math.floor(scroller.clientHeight / HEIGHT) - 2);
-    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity }[event.key];
+    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity }[
+      event.key
+    ];
     const index = indexOf.get(row);
     if (event.key === "ArrowUp" && index === 0) heads[0].focus();
     else if (step !== undefined) {
@@ -305,9 +311,15 @@ export function createGrid(store, clock, on) {
   function headKey(event, index) {
     const shown = heads.filter((head) => head.offsetWidth > 0);
     const place = shown.indexOf(heads[index]);
-    const target = { ArrowLeft: shown[place - 1], ArrowRight: shown[place + 1], Home: shown[0], End: shown[shown.length - 1] }[event.key];
+    const target = {
+      ArrowLeft: shown[place - 1],
+      ArrowRight: shown[place + 1],
+      Home: shown[0],
+      End: shown[shown.length - 1],
+    }[event.key];
     if (target) target.focus();
-    else if (event.key === "ArrowDown" && rows.length) moveTo(rows[Math.min(rows.length - 1, Math.floor(scroller.scrollTop / HEIGHT))]);
+    else if (event.key === "ArrowDown" && rows.length)
+      moveTo(rows[Math.min(rows.length - 1, Math.floor(scroller.scrollTop / HEIGHT))]);
     else if (event.key === "Enter" || event.key === " ") sortBy(COLUMNS[index].by);
     else return;
     event.preventDefault();
@@ -329,8 +341,12 @@ export function createGrid(store, clock, on) {
     on.check([]);
   }
 
-  scroller.addEventListener("pointermove", (event) => { pointerY = event.clientY - scroller.getBoundingClientRect().top; });
-  scroller.addEventListener("pointerleave", () => { pointerY = null; });
+  scroller.addEventListener("pointermove", (event) => {
+    pointerY = event.clientY - scroller.getBoundingClientRect().top;
+  });
+  scroller.addEventListener("pointerleave", () => {
+    pointerY = null;
+  });
   scroller.addEventListener("scroll", () => {
     draw();
     if (scroller.scrollTop < HEIGHT && unseen) {
@@ -349,7 +365,9 @@ export function createGrid(store, clock, on) {
     tick,
     focus,
     clearChecked,
-    get checked() { return [...checked]; },
+    get checked() {
+      return [...checked];
+    },
     /** Mark the batch whose log is open. */
     opened(row) {
       openRow = row;

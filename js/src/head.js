@@ -9,20 +9,43 @@ import { attributes, button, h, say } from "./dom.js";
  */
 export function createHead({ about, status, on }) {
   const as = about.user ? ` as ${about.user}` : "";
-  const name = h("span", { class: "livy-server", title: `${about.server || ""}${as}` }, "Livy · ", about.server || "", as);
+  const name = h(
+    "span",
+    { class: "livy-server", title: `${about.server || ""}${as}` },
+    "Livy · ",
+    about.server || "",
+    as,
+  );
   const create = button("+ New batch", () => on.create(), { class: "livy-new" });
   const element = h("header", { class: "livy-head-line" }, name, status, create);
 
   const box = h("input", {
-    type: "search", class: "livy-filter", placeholder: "filter …", "aria-label": "Filter by name, id, owner, state or cause", spellcheck: "false", autocomplete: "off",
+    type: "search",
+    class: "livy-filter",
+    placeholder: "filter …",
+    "aria-label": "Filter by name, id, owner, state or cause",
+    spellcheck: "false",
+    autocomplete: "off",
     on: { input: () => on.filter({ text: box.value }), keydown: boxKey },
   });
   const mine = h("input", { type: "checkbox", on: { change: () => on.filter({ mine: mine.checked }) } });
   const chips = h("div", { class: "livy-chips", role: "group", "aria-label": "States" });
-  const bar = h("div", { class: "livy-filters", role: "group", "aria-label": "Filters" }, box, chips, h("label", { class: "livy-mine", title: "submitted from here, or owned by me" }, mine, "mine"));
+  const bar = h(
+    "div",
+    { class: "livy-filters", role: "group", "aria-label": "Filters" },
+    box,
+    chips,
+    h("label", { class: "livy-mine", title: "submitted from here, or owned by me" }, mine, "mine"),
+  );
   const killButton = button("Kill", () => on.kill(), { class: "livy-danger" });
   const selected = h("span", {});
-  const selection = h("div", { class: "livy-selection", role: "group", "aria-label": "Selected batches", hidden: true }, selected, killButton, button("Clear", () => on.clear()));
+  const selection = h(
+    "div",
+    { class: "livy-selection", role: "group", "aria-label": "Selected batches", hidden: true },
+    selected,
+    killButton,
+    button("Clear", () => on.clear()),
+  );
   const filters = h("div", { class: "livy-bars" }, bar, selection);
   const chipOf = new Map();
 
@@ -46,17 +69,27 @@ export function createHead({ about, status, on }) {
     }
     wanted.forEach((state, index) => {
       if (!chipOf.has(state)) {
-        chipOf.set(state, button("", () => {
-          const next = new Set(state ? states : []);
-          if (state && !next.delete(state)) next.add(state);
-          states.clear();
-          next.forEach((each) => states.add(each));
-          on.filter({ states });
-        }, { class: "livy-chip" }));
+        chipOf.set(
+          state,
+          button(
+            "",
+            () => {
+              const next = new Set(state ? states : []);
+              if (state && !next.delete(state)) next.add(state);
+              states.clear();
+              next.forEach((each) => states.add(each));
+              on.filter({ states });
+            },
+            { class: "livy-chip" },
+          ),
+        );
       }
       const chip = chipOf.get(state);
       say(chip, `${state || "all"} ${numbers.get(state)}`);
-      attributes(chip, { "aria-pressed": state ? states.has(state) : !states.size, "data-tone": state ? store.tone(state) : null });
+      attributes(chip, {
+        "aria-pressed": state ? states.has(state) : !states.size,
+        "data-tone": state ? store.tone(state) : null,
+      });
       if (chips.children[index] !== chip) chips.insertBefore(chip, chips.children[index] || null);
     });
   }
@@ -69,7 +102,7 @@ export function createHead({ about, status, on }) {
       selection.hidden = count === 0;
       say(selected, `${count} selected`);
       say(killButton, `Kill ${killable} …`);
-      attributes(killButton, { disabled: killable === 0 });
+      attributes(killButton, { "aria-disabled": killable === 0 });
     },
   };
 }

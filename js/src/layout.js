@@ -2,26 +2,32 @@
 
 import { attributes } from "./dom.js";
 
-const STEP = 5; // percent a key
+const STEP = 5; // percent of the panel's height a key
+const LEAST = 15;
+const MOST = 75;
 
-/** Return the height of the list in percent, kept within what leaves both halves usable. */
+/** Return the height of the list in percent of the panel's, kept within what leaves both halves usable. */
 export function bounded(percent) {
-  return Math.min(85, Math.max(15, Math.round(percent)));
+  return Math.min(MOST, Math.max(LEAST, Math.round(percent)));
 }
 
 /** Make the divider work and the panel fill its host; answers how to stop. */
 export function fit({ root, body, list, divider }) {
-  let share = 45;
+  let share = 38;
 
   function set(percent) {
     share = bounded(percent);
-    list.style.flexBasis = `${share}%`;
-    attributes(divider, { "aria-valuenow": share, "aria-valuemin": 15, "aria-valuemax": 85 });
+    size();
+    attributes(divider, { "aria-valuenow": share, "aria-valuemin": LEAST, "aria-valuemax": MOST });
+  }
+
+  /** Of the whole panel and in px, so that news at its foot take their room from the log alone and move nothing. */
+  function size() {
+    list.style.flexBasis = `${Math.round((root.clientHeight * share) / 100)}px`;
   }
 
   function drag(event) {
-    const { top, height } = body.getBoundingClientRect();
-    set(((event.clientY - top) / height) * 100);
+    set(((event.clientY - body.getBoundingClientRect().top) / root.clientHeight) * 100);
   }
 
   divider.addEventListener("pointerdown", (event) => {
@@ -31,7 +37,7 @@ export function fit({ root, body, list, divider }) {
   });
   divider.addEventListener("lostpointercapture", () => divider.removeEventListener("pointermove", drag));
   divider.addEventListener("keydown", (event) => {
-    const next = { ArrowUp: share - STEP, ArrowDown: share + STEP, Home: 15, End: 85 }[event.key];
+    const next = { ArrowUp: share - STEP, ArrowDown: share + STEP, Home: LEAST, End: MOST }[event.key];
     if (next === undefined) return;
     set(next);
     event.preventDefault();
@@ -51,7 +57,10 @@ export function fit({ root, body, list, divider }) {
     attributes(root, { "data-fills": "true" });
     root.style.height = `${Math.max(160, host.clientHeight - above - 4)}px`;
   };
-  const observer = new ResizeObserver(fill);
+  const observer = new ResizeObserver(() => {
+    fill();
+    size();
+  });
   observer.observe(root);
   set(share);
   return () => observer.disconnect();

@@ -23,7 +23,7 @@ const LATE = {
  * what a file with it is named.
  */
 export function createLog(host, channel) {
-  let log = null; // what is open: {row, title, lines, asked, known, done, follow, seen, firstError, errorAt, anchor}
+  let log = null; // what is open: {row, title, lines, asked, known, done, follow, seen, errorAt, anchor}
   let only = "all";
 
   const view = createView({ drawn: fetchMissing, scrolled: onScrolled, numberClicked: onNumber });
@@ -45,7 +45,7 @@ export function createLog(host, channel) {
     "aria-pressed": "false", title: "stay at the end while the log grows",
   });
   const wrap = button("wrap", toggleWrap, { "aria-pressed": "false", title: "break long lines" });
-  const first = button("first error", firstError, { title: "go to the first error or exception" });
+  const first = button("first error", () => findError(0, false), { title: "go to the first error or exception" });
   const before = button("↑", () => nextError(true), {
     title: "previous error (Shift+N)", "aria-label": "previous error", "aria-keyshortcuts": "Shift+N",
   });
@@ -99,7 +99,7 @@ export function createLog(host, channel) {
     if (log && log.row === row && log.only === only) return;
     show({
       row, title: String(title), only, lines: createLines(), asked: new Map(), known: false, done: false,
-      follow: false, seen: 0, firstError: null, errorAt: -1, anchor: -1,
+      follow: false, seen: 0, errorAt: -1, anchor: -1,
     });
     tellOpen();
   }
@@ -133,7 +133,6 @@ export function createLog(host, channel) {
     if (!isOpen(message)) return;
     grow(message.total);
     log.done = message.done;
-    log.firstError = message.first_error;
     note(trouble, message.trouble);
     if (!log.known) {
       log.known = true;
@@ -217,9 +216,8 @@ export function createLog(host, channel) {
   function tellExtent() {
     const total = log ? log.lines.total : 0;
     say(extent, total ? `${counted(total)}${log.done ? "" : " · growing"}` : "");
-    first.classList.toggle("livy-log-alarm", log !== null && log.firstError !== null);
     note(empty, emptyWords(total));
-    attributes(follow, { "aria-pressed": String(Boolean(log && log.follow)), disabled: !log || log.done });
+    attributes(follow, { "aria-pressed": String(Boolean(log && log.follow && !log.done)), disabled: !log || log.done });
     const more = log ? total - log.seen : 0;
     const behind = Boolean(log && log.known && !log.follow && more > 0);
     if (behind) say(pill, `▾ ${number(more)} new ${more === 1 ? "line" : "lines"}`);
@@ -275,27 +273,20 @@ export function createLog(host, channel) {
 
   function goTo(line) {
     if (log.follow) stopFollowing();
+    tell("");
     view.toLine(line);
   }
 
-  function firstError() {
-    if (log.firstError === null) findError(0, false);
-    else toError(log.firstError);
-  }
-
-  function toError(line) {
-    log.errorAt = line;
-    goTo(line);
-    tell(`error in line ${number(line + 1)}`);
-  }
-
+  /** Go to the first error at or behind line `at`, or to the last one before it. */
   async function findError(at, back) {
     const asking = log;
     try {
       const { line } = await ask("error", { at, back });
       if (asking !== log) return;
-      if (line === null) tell(noError(at, back));
-      else toError(line);
+      if (line === null) return tell(noError(at, back));
+      log.errorAt = line;
+      goTo(line);
+      tell(`error in line ${number(line + 1)}`);
     } catch (error) {
       failed(error);
     }
@@ -307,9 +298,8 @@ export function createLog(host, channel) {
   }
 
   function nextError(back) {
-    const here = log.errorAt >= 0 && view.shows(log.errorAt) ? log.errorAt + (back ? -1 : 1) : view.first;
-    if (here < 0) tell(noError(0, true));
-    else findError(here, back);
+    const seen = log.errorAt >= 0 && view.shows(log.errorAt);
+    findError(seen ? log.errorAt + (back ? 0 : 1) : view.first, back);
   }
 
   // Selected lines

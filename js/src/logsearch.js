@@ -48,7 +48,6 @@ export function createSearch({ ask, from, mark, go, leave, failed }) {
       if (mine !== turn) return;
       found = { n: hits.n, total: hits.total };
       if (!hits.total) return show("no hit", true);
-      if (hits.n < 0) return put(ask("hit", { n: 0 })); // all hits stand further up
       show(`${(hits.n + 1).toLocaleString("en")}/${hits.total.toLocaleString("en")}`);
       if (hits.line >= 0) go(hits.line);
     } catch (error) {

@@ -2,8 +2,8 @@
 
 import { button, h, say } from "./dom.js";
 
-const SHOWN = 10000; // ms that good news stays
-const MOST = 4; // lines
+const SHOWN = 6000; // ms that good news stays
+const MOST = 3; // lines, as long as the older ones are good news
 
 /** What to say while a request is unanswered, by the channel's word for it. */
 export const LATE_WORDS = {
@@ -22,8 +22,13 @@ export function createNotices() {
   function add(text, tone) {
     const words = h("span", { class: "livy-notice-text" });
     const icon = h("span", { class: "livy-icon", "aria-hidden": "true" });
-    const line = h("div", { class: "livy-notice" }, icon, words,
-      button("×", () => line.remove(), { class: "livy-quiet", "aria-label": "close this message", title: "close" }));
+    const line = h(
+      "div",
+      { class: "livy-notice" },
+      icon,
+      words,
+      button("×", () => line.remove(), { class: "livy-quiet", "aria-label": "close this message", title: "close" }),
+    );
     let timer = 0;
     function update(newText, newTone) {
       clearTimeout(timer);
@@ -36,7 +41,11 @@ export function createNotices() {
       if (newTone === "good") timer = setTimeout(() => line.remove(), SHOWN);
     }
     update(text, tone);
-    while (element.childElementCount > MOST) element.firstElementChild.remove();
+    const old = [...element.querySelectorAll('[data-tone="good"]')].slice(
+      0,
+      Math.max(0, element.childElementCount - MOST),
+    );
+    old.filter((each) => each !== line).forEach((each) => each.remove());
     return update;
   }
 

@@ -16,15 +16,25 @@ export function createRows() {
 
   function put(values) {
     const batch = {};
-    names.forEach((name, index) => { batch[name] = values[index]; });
+    names.forEach((name, index) => {
+      batch[name] = values[index];
+    });
     byRow.set(batch.row, Object.freeze(batch));
   }
 
   return {
-    get(row) { return byRow.get(row); },
-    get size() { return byRow.size; },
-    all() { return byRow.values(); },
-    tone(state) { return tones[state] || "lost"; },
+    get(row) {
+      return byRow.get(row);
+    },
+    get size() {
+      return byRow.size;
+    },
+    all() {
+      return byRow.values();
+    },
+    tone(state) {
+      return tones[state] || "lost";
+    },
     reset({ rev: newRev, columns, tones: newTones }) {
       names = Object.keys(columns);
       rev = newRev;
@@ -86,11 +96,12 @@ function comparison(store, sort, now) {
   const newest = (a, b) => b.row - a.row;
   if (!sort) return newest;
   const sign = sort.down ? -1 : 1;
-  const key = {
-    state: (batch) => TONES.indexOf(store.tone(batch.state)) + batch.state,
-    elapsed: (batch) => elapsed(store, batch, now),
-    note: (batch) => (batch.part === null ? batch.note : batch.part),
-  }[sort.by] || ((batch) => batch[sort.by]);
+  const key =
+    {
+      state: (batch) => TONES.indexOf(store.tone(batch.state)) + batch.state,
+      elapsed: (batch) => elapsed(store, batch, now),
+      note: (batch) => (batch.part === null ? batch.note : batch.part),
+    }[sort.by] || ((batch) => batch[sort.by]);
   const keys = new Map();
   const keyOf = (batch) => {
     if (!keys.has(batch)) keys.set(batch, key(batch));
@@ -124,7 +135,11 @@ export function elapsedText(store, batch, now) {
 export function duration(seconds) {
   const whole = Math.floor(seconds);
   const two = (number) => String(number).padStart(2, "0");
-  const [days, hours, minutes] = [Math.floor(whole / 86400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60];
+  const [days, hours, minutes] = [
+    Math.floor(whole / 86400),
+    Math.floor(whole / 3600) % 24,
+    Math.floor(whole / 60) % 60,
+  ];
   if (days) return `${days} d ${two(hours)}:${two(minutes)}:${two(whole % 60)}`;
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${two(minutes)}:${two(whole % 60)}`;
 }

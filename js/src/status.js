@@ -20,7 +20,11 @@ export function clock(seconds, now = Date.now() / 1000) {
 }
 
 function ago(seconds) {
-  return seconds < 1 ? "just now" : seconds < 120 ? `${Math.floor(seconds)} s ago` : `${Math.floor(seconds / 60)} min ago`;
+  return seconds < 1
+    ? "just now"
+    : seconds < 120
+      ? `${Math.floor(seconds)} s ago`
+      : `${Math.floor(seconds / 60)} min ago`;
 }
 
 /**
@@ -30,8 +34,7 @@ function ago(seconds) {
  * when the server was last seen (seconds, or 0 when it never was).
  */
 export function words({ kernel, status, now, asOf }) {
-  const seen = (status && status.seen) || asOf;
-  const old = seen ? `as of ${clock(seen, now)}` : "";
+  const old = asOf ? `as of ${clock(asOf, now)}` : "";
   const bracket = old ? ` (${old})` : "";
   if (kernel === "gone") return { tone: "bad", stale: true, text: `kernel gone${bracket}; run %livy_panel again` };
   if (!status) {
@@ -46,7 +49,11 @@ export function words({ kernel, status, now, asOf }) {
     return { tone: "busy", stale: false, text: `${text}; kernel busy: the list is live, what is asked of it waits` };
   }
   if (status.state === "connected") {
-    return { tone: "busy", stale: true, text: busy ? `kernel busy; list ${old}` : `no news for ${ago(age).replace(" ago", "")}; list ${old}` };
+    return {
+      tone: "busy",
+      stale: true,
+      text: busy ? `kernel busy; list ${old}` : `no news for ${ago(age).replace(" ago", "")}; list ${old}`,
+    };
   }
   const since = status.since ? ` since ${clock(status.since, now)}` : "";
   const why = status.text ? `: ${status.text}` : "";

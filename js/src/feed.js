@@ -1,0 +1,67 @@
+/** What the kernel sends of its own accord: the batches, the server's state, the time. */
+
+import { decode } from "./channel.js";
+import { createRows } from "./rows.js";
+import { words } from "./status.js";
+
+/**
+ * Return `{store, now(), shownTime(), words(), complete}`.
+ *
+ * `now()` is the kernel's time in seconds, `shownTime()` that up to which the list is known; `complete` says whether a
+ * list has come at all. `changed()` is called when batches have changed, `said()` when the state may have.
+ */
+export function createFeed({ channel, model, changed, said }) {
+  const store = createRows();
+  let status = null;
+  let ahead = 0; // seconds that the kernel's clock is ahead of this one
+  let complete = false;
+  let behind = true; // a snapshot is on its way: what changed since the last one is in it
+
+  const now = () => Date.now() / 1000 + ahead;
+  const lastSeen = () => (status && status.seen) || model.get("as_of") || 0;
+  const inWords = () => words({ kernel: channel.kernel, status, now: now(), asOf: lastSeen() });
+
+  function setClock(message) {
+    if (typeof message.now === "number") ahead = message.now - Date.now() / 1000;
+  }
+
+  channel.on("snapshot", (message) => {
+    setClock(message);
+    complete = true;
+    behind = false;
+    store.reset({ rev: message.rev, ...JSON.parse(decode(message.bytes)) });
+    changed();
+  });
+
+  channel.on("patch", (message) => {
+    setClock(message);
+    if (behind) return;
+    const rows = message.rows || JSON.parse(decode(message.bytes)).rows;
+    if (store.patch({ ...message, rows })) {
+      changed();
+    } else {
+      behind = true;
+      channel.hello();
+    }
+  });
+
+  channel.on("status", (message) => {
+    setClock(message);
+    status = message;
+    if (message.seen) model.set("as_of", message.seen); // in this model alone, for a notebook that is saved
+    said();
+  });
+
+  channel.on("kernel", said);
+
+  return {
+    store,
+    now,
+    // What runs in a list that may be old is not known to run on: its time stands still.
+    shownTime: () => (lastSeen() && inWords().stale ? lastSeen() : now()),
+    words: inWords,
+    get complete() {
+      return complete;
+    },
+  };
+}

@@ -1,0 +1,88 @@
+/** One row of the list: the element of one batch, for as long as it is in the page. */
+
+import { attributes, h, say } from "./dom.js";
+import { title } from "./rows.js";
+
+const ICONS = { good: "✔", bad: "✘", open: "▶", lost: "?" };
+const FORGOTTEN = "Livy has forgotten this batch; it is shown from the history";
+const AT_LEAST = "at least: it was running when it was first seen";
+
+const cell = (name, column, ...children) =>
+  h("div", { class: `livy-cell livy-${name}`, role: "gridcell", "aria-colindex": column }, children);
+const text = () => h("span", { class: "livy-text" });
+
+/**
+ * Return `{element, fill(batch, {checked, open, asked}), tick()}`.
+ *
+ * `tone(state)` and `elapsed(batch)` say how a state is meant and how long a batch has run; `check(range)` is called
+ * by the box, with whether Shift was held; `on` are the row's own handlers. `asked` says what was asked of the kernel.
+ */
+export function createRow({ tone, elapsed, check, on }) {
+  const box = h("input", {
+    type: "checkbox",
+    tabindex: -1,
+    on: {
+      click: (event) => {
+        event.stopPropagation();
+        check(event.shiftKey);
+      },
+    },
+  });
+  const icon = h("span", { class: "livy-icon", "aria-hidden": "true" });
+  const [state, name, id, owner, time, note] = [text(), text(), text(), text(), text(), text()];
+  const filled = h("span");
+  const bar = h("span", { class: "livy-bar", "aria-hidden": "true", hidden: true }, filled);
+  const history = h(
+    "span",
+    { class: "livy-history", role: "img", "aria-label": "from the history", title: FORGOTTEN, hidden: true },
+    "⟲",
+  );
+  const element = h(
+    "div",
+    { class: "livy-row", role: "row", tabindex: -1, on },
+    cell("check", 1, box),
+    cell("state", 2, icon, state),
+    cell("name", 3, name, history),
+    cell("id", 4, id),
+    cell("owner", 5, owner),
+    cell("elapsed", 6, time),
+    cell("note", 7, bar, note),
+  );
+  let shown = null;
+  let shownAsked = "";
+
+  function tick() {
+    if (shown) say(time, elapsed(shown));
+  }
+
+  function fill(batch, { checked, open, asked }) {
+    attributes(element, { "aria-selected": checked, "data-open": open, "aria-current": open ? "true" : null });
+    if (box.checked !== checked) box.checked = checked;
+    if (shown === batch && shownAsked === asked) return;
+    shown = batch;
+    shownAsked = asked;
+    const kind = tone(batch.state);
+    attributes(element, { "data-tone": kind, "data-known": batch.known ? "true" : "false" });
+    attributes(box, { "aria-label": `select ${title(batch)}` });
+    say(icon, ICONS[kind]);
+    say(state, batch.state);
+    say(name, batch.name || "–");
+    attributes(name, { title: batch.name || null });
+    attributes(history, { hidden: Boolean(batch.known) });
+    say(id, String(batch.id));
+    say(owner, batch.owner);
+    tick();
+    attributes(time, { title: batch.exact || batch.start === null ? null : AT_LEAST });
+    showNote(batch, asked);
+  }
+
+  function showNote(batch, asked) {
+    const percent = batch.part === null ? null : Math.round(batch.part * 100);
+    say(note, asked || [percent === null ? "" : `${percent} %`, batch.note].filter(Boolean).join("  "));
+    attributes(note, { title: asked || batch.note || null, "data-pending": asked ? "true" : "false" });
+    attributes(bar, { hidden: percent === null || asked !== "" });
+    filled.style.width = `${percent || 0}%`;
+  }
+
+  return { element, fill, tick };
+}

@@ -1,0 +1,61 @@
+/** The frame of the panel: the list above, the batch below, and the line that says where else the panel is. */
+
+import { attributes, button, h } from "./dom.js";
+
+/**
+ * Return `{root, main, body, list, divider, place({text, hide})}` of the parts given.
+ *
+ * `list` and `foot` are lists of elements; `foot` stands below both halves.
+ */
+export function createShell({ fault, head, list, detail, form, foot }) {
+  const listPane = h("section", { class: "livy-list", "aria-label": "List of batches" }, list);
+  const divider = h("div", {
+    class: "livy-divider",
+    role: "separator",
+    tabindex: 0,
+    "aria-orientation": "horizontal",
+    "aria-label": "Height of the list",
+  });
+  const body = h("div", { class: "livy-body-panes" }, listPane, divider, detail, form);
+  const main = h("div", { class: "livy-main" }, head, body, foot);
+  const placeLine = h("div", { class: "livy-place", hidden: true });
+  const root = h(
+    "div",
+    {
+      class: "livy-panel",
+      role: "region",
+      "aria-label": "Livy batches",
+      "data-reading": "false",
+      // Keys are the panel's own: none reaches the notebook's shortcuts.
+      "data-lm-suppress-shortcuts": "true",
+      on: { keydown: (event) => event.stopPropagation() },
+    },
+    fault,
+    placeLine,
+    main,
+  );
+
+  function showHere() {
+    placeLine.hidden = true;
+    main.hidden = false;
+  }
+
+  return {
+    root,
+    main,
+    body,
+    list: listPane,
+    divider,
+    /** Say where the panel is, or why it is here; `hide` shows that line alone. */
+    place({ text, hide }) {
+      placeLine.replaceChildren(text, ...(hide ? [" ", button("Show here as well", showHere)] : []));
+      placeLine.hidden = false;
+      main.hidden = Boolean(hide);
+    },
+    /** Say whether the log is read, which takes the place of the list where it is narrow. Answers whether it did. */
+    reading(yes) {
+      attributes(root, { "data-reading": String(yes) });
+      return yes && getComputedStyle(listPane).visibility === "hidden";
+    },
+  };
+}

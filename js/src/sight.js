@@ -1,0 +1,27 @@
+/** Whether anybody can see the panel: what is out of sight need not be kept up to date. */
+
+const LEAVING = 1000; // ms out of sight until it counts: scrolling past is not leaving
+
+/** Call `tell(visible)` when the element comes into sight or leaves it; answers how to stop. */
+export function watchSight(element, tell) {
+  let inView = true;
+  let leaving = 0;
+
+  function look() {
+    clearTimeout(leaving);
+    if (inView && document.visibilityState === "visible") tell(true);
+    else leaving = setTimeout(() => tell(false), LEAVING);
+  }
+
+  const observer = new IntersectionObserver((entries) => {
+    inView = entries[entries.length - 1].isIntersecting;
+    look();
+  });
+  observer.observe(element);
+  document.addEventListener("visibilitychange", look);
+  return () => {
+    clearTimeout(leaving);
+    observer.disconnect();
+    document.removeEventListener("visibilitychange", look);
+  };
+}

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { createFeed } from "../src/feed.js";
+
+const COLUMNS = { row: [1], state: ["running"], start: [0] };
+
+function feedOf() {
+  const handlers = {};
+  const heard = { hellos: 0, changes: 0 };
+  const channel = {
+    kernel: "alive",
+    on: (type, handler) => (handlers[type] = handler),
+    hello: () => (heard.hellos += 1),
+  };
+  const traits = { as_of: 0 };
+  const model = { get: (name) => traits[name], set: (name, value) => (traits[name] = value) };
+  const feed = createFeed({ channel, model, changed: () => (heard.changes += 1), said: () => {} });
+  const snapshot = (rev) => {
+    const bytes = new TextEncoder().encode(JSON.stringify({ columns: COLUMNS, tones: { running: "open" } }));
+    handlers.snapshot({ type: "snapshot", rev, now: Date.now() / 1000, bytes });
+  };
+  const patch = (rev, state) => handlers.patch({ type: "patch", rev, gone: [], tones: {}, rows: [[1, state, 0]] });
+  return { feed, heard, traits, handlers, snapshot, patch };
+}
+
+test("patches are taken one after the other", () => {
+  const { feed, heard, snapshot, patch } = feedOf();
+  assert.equal(feed.complete, false);
+  snapshot(1);
+  patch(2, "success");
+  assert.equal(feed.store.get(1).state, "success");
+  assert.deepEqual(heard, { hellos: 0, changes: 2 });
+});
+
+test("a missing patch is noticed, asked for once, and the next snapshot goes on from there", () => {
+  const { feed, heard, snapshot, patch } = feedOf();
+  snapshot(1);
+  for (const rev of [3, 4, 5]) patch(rev, "dead");
+  assert.equal(heard.hellos, 1);
+  assert.equal(feed.store.get(1).state, "running");
+  snapshot(5);
+  patch(6, "success");
+  assert.equal(feed.store.get(1).state, "success");
+});
+
+test("patches before the first snapshot are in it, and ask for nothing", () => {
+  const { heard, patch } = feedOf();
+  patch(7, "dead");
+  assert.deepEqual(heard, { hellos: 0, changes: 0 });
+});
+
+test("what runs in an old list stands still", () => {
+  const { feed, traits, handlers } = feedOf();
+  const kernelTime = Date.now() / 1000 + 3600;
+  handlers.status({ type: "status", state: "connected", seen: kernelTime - 2, now: kernelTime });
+  assert.ok(Math.abs(feed.shownTime() - kernelTime) < 1);
+  assert.equal(traits.as_of, kernelTime - 2);
+  handlers.status({
+    type: "status",
+    state: "unreachable",
+    since: kernelTime - 60,
+    seen: kernelTime - 61,
+    now: kernelTime,
+  });
+  assert.equal(feed.shownTime(), kernelTime - 61);
+});
