@@ -35,6 +35,7 @@ from .errors import NotFound, NotLivy, ServerError, Unauthorized, Unreachable
 from .kinds import LARGEST_INT
 from .models import BatchId, BatchInfo, BatchPage, BatchRequest, LogPage
 from .redact import mask_url, plain
+from .views import Views
 
 PAGE = 100  # batches a listing request asks for
 
@@ -108,7 +109,7 @@ class LivyClient:
         self._kill_timeout = (timeout[0], kill_timeout)
         self._cookies = RequestsCookieJar()
         self._local = threading.local()
-        self._last_views: list[tuple[object, BatchInfo]] = []
+        self._views = Views()
 
     def __repr__(self) -> str:
         return f"LivyClient({mask_url(self.url)!r})"
@@ -133,20 +134,12 @@ class LivyClient:
         """
         # start + size overflows in Livy, and the answer is then an empty list.
         query = {"from": start, "size": min(size, LARGEST_INT - start)}
-        answer, request = self._call("GET", "/batches", query=query)
-        if not isinstance(answer, dict) or "sessions" not in answer:
-            raise NotLivy(f"the answer is no list of batches ({request})", request=request)
-        known = self._last_views  # of which most are as they were, if somebody watches
-        views = answer.get("sessions") or ()
-        batches = tuple(
-            known[at][1]
-            if at < len(known) and known[at][0] == view
-            else BatchInfo.from_json(view, request)
-            for at, view in enumerate(views)
-        )
-        self._last_views = list(zip(views, batches, strict=True))
-        total = answer.get("total")
-        return BatchPage(start, total if isinstance(total, int) else len(batches), batches)
+        response, request = self._send("GET", "/batches", query=query)
+        response.encoding = response.encoding or "utf-8"  # requests would guess, and slowly
+        try:
+            return self._views.read(response.text, start, request)
+        except ValueError as failure:
+            raise _no_json(response, request) from failure
 
     def newest(self) -> Iterator[BatchInfo]:
         """Yield all batches that the server keeps, the newest first, each once.
@@ -203,6 +196,22 @@ class LivyClient:
         timeout: tuple[float, float] | None = None,
     ) -> tuple[Any, str]:
         """Send one request; return the decoded answer and the request line for messages."""
+        response, line = self._send(method, path, query=query, body=body, timeout=timeout)
+        try:
+            return response.json(), line
+        except ValueError as failure:
+            raise _no_json(response, line) from failure
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, int] | None = None,
+        body: Mapping[str, Any] | None = None,
+        timeout: tuple[float, float] | None = None,
+    ) -> tuple[requests.Response, str]:
+        """Send one request; return the answer, which is no error, and the request line."""
         line = f"{method} {mask_url(self.url)}{path}"
         try:
             response = self._session(method).request(
@@ -217,15 +226,16 @@ class LivyClient:
                 verify=self._verify,
                 cert=self._cert,
                 proxies=self._proxies,
+                stream=True,
             )
+            # Read in one go: in requests' pieces of 10 KB, each hands Python's lock over and back,
+            # and a loop in the notebook feels that.
+            response._content = b"".join(response.iter_content(None))  # noqa: SLF001 -- .content's own
         except requests.RequestException as failure:
             raise _no_answer(failure, line) from failure
         if not response.ok or response.is_redirect:
             raise _error_answer(response, line)
-        try:
-            return response.json(), line
-        except ValueError as failure:
-            raise _no_json(response, line) from failure
+        return response, line
 
     def _session(self, method: str) -> requests.Session:
         if method != "GET":

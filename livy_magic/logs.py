@@ -2,8 +2,10 @@
 
 Livy keeps the last lines of each stream only (200 by default), and numbers what it keeps, not what
 was ever written. So the news is found by content: what follows where the end of the lines read
-before is found again (protocol, part 3). With distinct lines that is exact; where a full window
-repeats itself it may count too few of the same, never one twice.
+before is found again (protocol, part 3). With distinct lines that is exact. Lines that repeat cannot
+be told apart, and none may come twice: where the lines read last come again in the news, what stands
+between is passed over; where a window without any known line begins as the last one ended, the gap
+is not seen.
 
 Nothing here reads from anywhere: :class:`LogTail` says what to ask, and takes the answers;
 :class:`Glimpses` says whether there is anything to ask for; :class:`Lines` keeps what came.
@@ -27,9 +29,8 @@ SPARK_MARK = "\u2063"
 LIVY_KEEPS = 200  # lines a stream, unless livy.cache-log.size says otherwise
 PRIVATE_KEEPS = 20_000  # the private Livy
 WHOLE = 500  # lines in a window up to which all of it is asked for
-ANCHOR = 10  # known lines that are asked for again, before the news, when it is longer
-SLIDING_ANCHOR = 100  # and when it slides: of these, so many move out of it between two looks
-TRUSTED = 50  # lines that have to be met again where they were not before: fewer could be chance
+ANCHOR = 80  # known lines that are asked for again, before the news, when it is longer
+TRUSTED = 50  # of these, lines that have to be met again: fewer could be chance
 REMEMBERED = 1000  # known lines by which the place in a window is found again
 PACKED = 1000  # lines that are kept as one piece of text
 
@@ -162,7 +163,7 @@ class Lines:
     def pieces(self, start: int = 0) -> list[Piece]:
         """Return all lines from number ``start`` on, a multiple of 1,000, packed: 1,000 in each but the last."""
         packed = self._packed[start // PACKED :]
-        return [*packed, Piece.of(self._last)] if self._last else packed
+        return [*packed, Piece.of(self._last)] if self._last and start < len(self) else packed
 
 
 def backwards(pieces: Sequence[Piece], kinds: Collection[Kind]) -> Iterator[Line]:
@@ -220,13 +221,15 @@ class LogTail:
     """
 
     def __init__(self) -> None:
-        self._stdout: list[str] = []  # the last lines of each section, as last seen
+        # The last lines of each section, as the last answer had them: what was read before may not
+        # be what stood before these, if the place was found too late in lines that repeat.
+        self._stdout: list[str] = []
         self._stderr: list[str] = []
         self._diagnostics: list[str] = []
         self._end = 0  # where in its section what was seen of stdout ended
         self._slid = 0  # by how many lines the window moved, when it did last
         self._start = 0  # of the next request
-        self._refused: list[str] = []  # lines of a part that did not fit, until the whole comes
+        self._refused: tuple[int, list[str]] = (0, [])  # a part, until the whole window comes
         self._marked = False
         self._broken = False
 
@@ -257,49 +260,47 @@ class LogTail:
         """
         offset = max(0, page.start - 1)  # of the first line here; the marker is no line
         sections = split_sections(page.entries, max(0, page.start))
-        # The window only ever slides towards the front: a line is where it was, or before that.
-        furthest = self._end - offset
-        met = _end_of_known(self._stdout, sections.stdout, furthest)
-        fits = 0 < met == furthest or met >= TRUSTED
+        met = self._met(offset, sections.stdout)
         has_end = _STDERR in page.entries
-        if offset and not (fits and has_end):
+        if offset and not (met >= TRUSTED and has_end):
             self._start = 0
             # Without the marker behind them, they may be another section's.
-            self._refused = sections.stdout[met:] if has_end else []
+            self._refused = (offset, sections.stdout if has_end else [])
             return None
-        # What stands before the news of the first section: a gap, lines of the refused part, …
-        lines = [] if met or not sections.stdout else self._take_refused(sections.stdout)
-        lines = lines or _gap(self._stdout, sections.stdout, met)
-        self._broken = bool(self._stdout) and not met and 0 < len(sections.stdout) < LIVY_KEEPS
+        lines: list[Line] = []
+        # A section that is empty for once is not forgotten, or all of it would come again.
+        if sections.stdout:
+            begin, part = self._refused
+            if part and _end_of_known(part, sections.stdout, begin + len(part)) < len(part):
+                lines += self._take(begin, part)  # the window does not have all of it any more
+            lines += self._take(offset, sections.stdout)
+            self._refused = (0, [])
         met_stderr = _end_of_known(self._stderr, sections.stderr, len(self._stderr))
         lines += [
-            *self._classified(sections.stdout[met:]),
-            *_gap(self._stderr, sections.stderr, met_stderr),
+            *_gap(self._stderr, len(sections.stderr), met_stderr),
             *self._classified(sections.stderr[met_stderr:]),
             *self._new_diagnostics(sections.diagnostics),
         ]
-        # A section that is empty for once is not forgotten, or all of it would come again.
-        if sections.stdout:
-            self._refused = []
-            if self._stdout and met < furthest:
-                self._slid = furthest - met
-            known = self._stdout if met else []
-            self._stdout = (known + sections.stdout[met:])[-REMEMBERED:]
-            self._end = offset + len(sections.stdout)
         self._stderr = sections.stderr or self._stderr
-        anchor = max(SLIDING_ANCHOR, 2 * self._slid) if self._slid else ANCHOR
+        anchor = max(ANCHOR, 2 * self._slid)  # when it slides, they move out of it meanwhile
         # Position 0 is the marker's, so the last lines begin one further.
         self._start = max(0, 1 + self._end - anchor) if has_end and self._end > WHOLE else 0
         return lines
 
-    def _take_refused(self, section: list[str]) -> list[Line]:
-        """Return what of a part that did not fit is in no window any more, between gaps."""
-        again = _end_of_known(self._refused, section, len(section)) if self._refused else 0
-        before = self._refused[: max(0, len(self._refused) - again)]
-        if not before:
-            return []
-        behind = [] if again else [_lost(len(section))]
-        return [_lost(len(section)), *self._classified(before), *behind]
+    def _met(self, offset: int, section: list[str]) -> int:
+        """Return how many lines of the first section, from position ``offset`` on, are known."""
+        # The window only ever slides towards the front: a line is where it was, or before that.
+        return _end_of_known(self._stdout, section, self._end - offset)
+
+    def _take(self, offset: int, section: list[str]) -> list[Line]:
+        """Take the first section from position ``offset`` on; return what is new."""
+        met, end = self._met(offset, section), offset + len(section)
+        lines = [*_gap(self._stdout, end, met), *self._classified(section[met:])]
+        if self._stdout:
+            self._slid = self._end - offset - met or self._slid
+            self._broken = not met and end < LIVY_KEEPS
+        self._stdout, self._end = section[-REMEMBERED:], end
+        return lines
 
     def _classified(self, texts: Sequence[str]) -> list[Line]:
         """Return lines with their kinds; one as two, when Spark's began behind an unfinished one."""
@@ -326,22 +327,18 @@ class LogTail:
                     yield Line(text, "diagnostics")
 
 
-def _gap(known: list[str], section: list[str], met: int) -> list[Line]:
-    """Return what is to be said before the lines of a section behind the first ``met``."""
-    if known and section and not met:
-        return [_lost(len(section))]
-    if not known and len(section) in {LIVY_KEEPS, PRIVATE_KEEPS}:
-        kept = f"… lines may be lost here: the server keeps the last {len(section)} only …"
-        return [Line(kept, "gap")]
-    return []
-
-
-def _lost(kept: int) -> Line:
-    return Line(
-        f"… lines lost here: more than the {kept} that the server keeps were written between two"
-        " looks …",
-        "gap",
-    )
+def _gap(known: list[str], kept: int, met: int) -> list[Line]:
+    """Return what is to be said before the news of a section of which the server has ``kept`` lines."""
+    if known and kept and not met:
+        text = (
+            f"… lines lost here: more than the {kept} that the server keeps were written between two"
+            " looks …"
+        )
+    elif not known and kept in {LIVY_KEEPS, PRIVATE_KEEPS}:
+        text = f"… lines may be lost here: the server keeps the last {kept} only …"
+    else:
+        return []
+    return [Line(text, "gap")]
 
 
 def _end_of_known(known: list[str], lines: list[str], furthest: int) -> int:

@@ -65,6 +65,7 @@ class Watch(Shared):
         self._end_seen = now if is_final(info.state) else None
         self._looked = self._read = now
         self._flow = 0.0
+        self._at_rest = False  # the same view again would tell nothing
 
     # -- for those who want to know --
 
@@ -240,6 +241,10 @@ class Watch(Shared):
             What went wrong with the state or the log, if anything did.
         """
         ticket = self._asked
+        if self._at_rest and seen is self._view and ticket == self._served:  # as most are
+            self._looked = self._clock()
+            return None
+        self._at_rest = False
         try:
             problem = self._look(client, seen, watched)
         except Exception as failure:  # noqa: BLE001 -- a surprise must not end all other watching
@@ -284,6 +289,7 @@ class Watch(Shared):
                 self._flow = news / max(now - self._looked, SHORTEST) if news < math.inf else 0.0
                 if not lines and not gone and self._is_known(log_error):
                     self._looked = now
+                    self._at_rest = not (news or self._unread or log_error)
                     return problem
         except NotFound:
             gone = True

@@ -198,7 +198,7 @@ class LivyMagics(Magics):
     def livy_history(self, line: str) -> EntryList | None:
         """List what was submitted from here, the newest first, also what servers have forgotten.
 
-        %livy_history [--state STATE] [--name GLOB] [--owner USER] [--limit N]
+        %livy_history [--state STATE] [--name GLOB] [--owner USER] [--mine] [--limit N]
         %livy_history --forget BATCH
         %livy_history --forget [--older DAYS] [--name GLOB] [--all]
 

@@ -205,6 +205,7 @@ HISTORY = (
     Option("--state", "only those last seen in this state", metavar="STATE"),
     Option("--name", "only those whose name matches", metavar="GLOB"),
     Option("--owner", "only those of this owner", metavar="USER"),
+    Option("--mine", "as in %livy_batches; what was submitted from here is all yours"),
     Option("--limit", "at most so many; the last 100 if not given", metavar="N", kind=Count()),
     Option("--forget", "remove BATCH with its log, or those that --older or --name chooses"),
     Option("--older", "with --forget: those submitted so long ago", metavar="DAYS", kind=Count()),

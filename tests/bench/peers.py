@@ -8,62 +8,75 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from report import HEAD, Reading
+from report import HEAD, Reading, amount
 from stub import Stub, running
-from watching import watched
+from watching import Watched, watched
 
 ROUNDS = 10
 
 PYLIVY = """
-import sys
+import sys, time
 from livy import LivyBatch
 url, size, rounds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 batches = [LivyBatch(url, number) for number in range(size)]
+start = time.process_time()
 for _ in range(rounds):
     for batch in batches:
         batch.state
+print(time.process_time() - start)
 """
 
 AIRFLOW = """
-import sys
+import sys, time
 from airflow.providers.apache.livy.hooks.livy import LivyHook
 size, rounds = int(sys.argv[2]), int(sys.argv[3])
 hooks = [LivyHook() for _ in range(size)]
+start = time.process_time()
 for _ in range(rounds):
     for number, hook in enumerate(hooks):
         hook.get_batch_state(number)
+print(time.process_time() - start)
 """
 
 PEERS = {"pylivy": PYLIVY, "airflow": AIRFLOW}
+COSTS: tuple[tuple[str, Callable[[Watched], float], str], ...] = (
+    ("requests", lambda tick: tick.counts["requests"], "requests"),
+    ("bytes both ways", lambda tick: tick.counts["up"] + tick.counts["down"], "B"),
+    ("processor time", lambda tick: tick.cpu * 1000, "ms"),
+)
 
 
 def main(environments: Path) -> None:
-    """Print a row a peer and number of batches."""
+    """Print a row a number of batches, and kind of cost."""
     print(HEAD, flush=True)
     with running() as stub:
         for size in (1, 10, 50):
             theirs = {name: _polled(stub, environments / name, name, size) for name in PEERS}
-            counts = watched(stub, size, pace=0).counts
-            ours = sum(counts[way] for way in ("up", "down"))
-            for name, value in theirs.items():
-                what = f"{size} batches: bytes of a round; {name}: {value:,.0f} B"
-                print(Reading(what, [ours], value if size > 1 else None, "B").row, flush=True)
+            ours = watched(stub, size, pace=0)
+            for kind, cost, unit in COSTS:
+                values = {name: cost(watched) for name, watched in theirs.items()}
+                beside = ", ".join(f"{name}: {amount(one, unit)}" for name, one in values.items())
+                goal = min(values.values()) if unit == "B" and size > 1 else None
+                what = f"{size} watched, a round: {kind}"
+                print(Reading(what, [cost(ours)], goal, unit, beside).row, flush=True)
 
 
-def _polled(stub: Stub, environment: Path, name: str, size: int) -> float:
-    """Return the bytes of one of the peer's rounds."""
+def _polled(stub: Stub, environment: Path, name: str, size: int) -> Watched:
+    """Return what one of the peer's rounds costs."""
     stub.set(batches=size, written=300)
     stub.count()
-    subprocess.run(
+    peer = subprocess.run(
         [environment / "bin/python", "-c", PEERS[name], stub.url, str(size), str(ROUNDS)],
         env={**os.environ, "AIRFLOW_CONN_LIVY_DEFAULT": stub.url},
         check=True,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
     )
-    counts = stub.count()
-    return (counts["up"] + counts["down"]) / ROUNDS
+    counts = {name: number / ROUNDS for name, number in stub.count().items()}
+    return Watched(counts, float(peer.stdout.split()[-1]) / ROUNDS)
 
 
 if __name__ == "__main__":

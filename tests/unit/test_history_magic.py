@@ -63,6 +63,7 @@ def test_it_takes_the_filters_of_the_list_of_batches(line):
     assert names(line("--state dead")) == ["other", "etl-2"]
     assert names(line("--name etl-*")) == ["etl-2", "etl-1"]
     assert names(line("--owner bob")) == []
+    assert names(line("--mine --state dead")) == ["other", "etl-2"]
     assert names(line("--limit 1")) == ["other"]
     assert repr(line("--owner bob")) == "nothing was submitted"
 
