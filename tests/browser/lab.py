@@ -118,10 +118,13 @@ class Lab:
             number,
         )
 
+    def prompt(self, number: int) -> Locator:
+        """Return what says whether a cell runs, or has run."""
+        return self.cell(number).locator(".jp-InputPrompt")
+
     def await_end(self, number: int) -> None:
         """Wait until a cell has been executed."""
-        prompt = self.cell(number).locator(".jp-InputPrompt")
-        expect(prompt).to_have_text(re.compile(r"\[\d+\]:"), timeout=2 * PATIENCE)
+        expect(self.prompt(number)).to_have_text(re.compile(r"\[\d+\]:"), timeout=2 * PATIENCE)
 
     def run(self, number: int) -> None:
         """Execute a cell that succeeds."""

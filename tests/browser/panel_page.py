@@ -49,8 +49,8 @@ class PanelPage:
 
     def row(self, name: str) -> Locator:
         """Return the row of the batch of that name."""
-        cell = self.root.page.get_by_role("gridcell", name=name, exact=True)
-        return self.list.locator(".livy-rows").get_by_role("row").filter(has=cell)
+        text = self.root.page.locator(".livy-name .livy-text").get_by_text(name, exact=True)
+        return self.list.locator(".livy-rows").get_by_role("row").filter(has=text)
 
     def state(self, name: str) -> Locator:
         return self.row(name).locator(".livy-state .livy-text")
