@@ -39,10 +39,10 @@ check: lint types unit
 test: check live browser notebooks
 
 bench: $(TEST)
-	@$(BIN)/python tests/bench
+	@PYTHONPATH=tests $(BIN)/python tests/bench
 
 bench-peers: $(TEST) $(PEERS)/.installed
-	@$(BIN)/python tests/bench/peers.py $(PEERS)
+	@PYTHONPATH=tests $(BIN)/python tests/bench/peers.py $(PEERS)
 
 $(PEERS)/.installed:
 	@echo "Installing pylivy and Airflow's LivyHook (about 500 MB) ..."

@@ -153,6 +153,7 @@ export function createChannel(model, { frontend = "other", inline = () => true, 
     if (closed || !content || (content.view !== undefined && content.view !== null && content.view !== view)) return;
     const message = { ...content, bytes: await bytesOf(content, buffers) };
     if (closed) return;
+    if (!heard) ping(); // hello may have come before Jupyter could take messages while a cell runs; this one does not
     heard = true;
     if (kernel === "gone" && !disconnected()) setKernel("starting");
     if (typeof message.id === "number") answered(message);

@@ -129,7 +129,7 @@ test("a kernel that says nothing is busy; one that answers a later ping is only 
   mock.timers.tick(LATE);
   assert.deepEqual(late, ["busy"]);
   assert.equal(channel.kernel, "busy");
-  const ping = kernel.sent.find((message) => message.type === "ping");
+  const ping = kernel.sent.findLast((message) => message.type === "ping");
   kernel.say({ type: "pong", view: channel.view, id: ping.id });
   await settle();
   assert.deepEqual(late, ["busy", "slow"]);
@@ -190,4 +190,13 @@ test("closing says bye and leaves nothing on the model", (t) => {
   channel.destroy();
   assert.equal(kernel.sent.at(-1).type, "bye");
   assert.equal(kernel.handlers.size, 0);
+});
+
+test("the first message of the kernel is answered by a ping, which shows it where messages come in now", async (t) => {
+  const { channel, kernel } = channelOf(t);
+  channel.hello();
+  kernel.say({ type: "status" });
+  kernel.say({ type: "status" });
+  await settle();
+  assert.deepEqual(kernel.sent.map((message) => message.type), ["hello", "ping"]);
 });

@@ -59,10 +59,10 @@ class LivyPanel(anywidget.AnyWidget):
         return f"LivyPanel({self._title!r})"
 
     def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
-        if content.get("type") == "hello":
-            # A kernel takes the browser's messages where its own last one came from. Sent in the
-            # context of the browser's own message, they let the next ones through while a cell runs.
-            self._context = contextvars.copy_context()
+        # A kernel takes the browser's messages where its own last one came from. Sent in the context
+        # of the browser's newest message, they let the next ones through while a cell runs. The
+        # first may come before the browser has a subshell for them, so each one counts.
+        self._context = contextvars.copy_context()
         self.desk.receive(content)
 
     def _tell(self, content: dict[str, Any], buffers: Sequence[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Measure, and print a table: ``python tests/bench [loading] [submitting] [watching] [private_livy]``."""
+"""Measure, and print a table: ``PYTHONPATH=tests python tests/bench [loading] [submitting] [watching] [private_livy]``."""
 
 from __future__ import annotations
 

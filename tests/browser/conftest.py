@@ -6,15 +6,20 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import lab_server
+import panel_page
 import pytest
+import stub
 from lab import PATIENCE, Lab
 from lab_server import LabServer
+from panel_page import PANEL, PanelPage
 from playwright.sync_api import Browser, expect, sync_playwright
 
 NewLab = Callable[..., Lab]
+OpenPanel = Callable[..., PanelPage]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # It asks the internet for nothing, and starts where there is neither screen nor sandbox.
@@ -96,3 +101,25 @@ def new_lab(
 def lab(new_lab: NewLab) -> Lab:
     """A page."""
     return new_lab()
+
+
+@pytest.fixture
+def open_panel(own_history: Path) -> OpenPanel:
+    """Open a notebook that is connected to a server, and the panel in its second cell."""
+
+    def open_(lab: Lab, server: str | Path, *cells: str, **options: Any) -> PanelPage:
+        lab.open(panel_page.connecting(server, own_history), PANEL, *cells, **options)
+        lab.run(0)
+        lab.run(1)
+        panel = lab.panel(1)
+        expect(panel.status).to_contain_text("connected")
+        return panel
+
+    return open_
+
+
+@pytest.fixture
+def large_livy() -> Iterator[stub.Stub]:
+    """A stand-in for a Livy with as many batches and lines as it is told to have."""
+    with stub.running() as server:
+        yield server

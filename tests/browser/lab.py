@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from lab_server import LabServer
+from panel_page import PanelPage
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page, expect
 
 PATIENCE = 30_000  # ms; the machine may be busy
@@ -88,6 +89,24 @@ class Lab:
         """Return where a cell shows its output."""
         return self.cell(number).locator(".jp-Cell-outputArea")
 
+    def panel(self, number: int) -> PanelPage:
+        """Return the panel that a cell shows."""
+        return PanelPage(self.output(number).locator(".livy-panel"))
+
+    def panel_beside(self) -> PanelPage:
+        """Return the panel that is in a side bar or a tab."""
+        return PanelPage(self.page.locator(".jp-LinkedOutputView .livy-panel"))
+
+    def new_view_of_output(self, number: int) -> None:
+        """Show a cell's output in a tab as well, by the menu's command."""
+        self.page.evaluate(
+            f"""number => {{
+                {NOTEBOOK}.content.activeCellIndex = number;
+                window.jupyterapp.commands.execute("notebook:create-output-view");
+            }}""",
+            number,
+        )
+
     def start(self, number: int) -> None:
         """Have a cell executed."""
         self.page.evaluate(
@@ -99,10 +118,13 @@ class Lab:
             number,
         )
 
+    def prompt(self, number: int) -> Locator:
+        """Return what says whether a cell runs, or has run."""
+        return self.cell(number).locator(".jp-InputPrompt")
+
     def await_end(self, number: int) -> None:
         """Wait until a cell has been executed."""
-        prompt = self.cell(number).locator(".jp-InputPrompt")
-        expect(prompt).to_have_text(re.compile(r"\[\d+\]:"), timeout=2 * PATIENCE)
+        expect(self.prompt(number)).to_have_text(re.compile(r"\[\d+\]:"), timeout=2 * PATIENCE)
 
     def run(self, number: int) -> None:
         """Execute a cell that succeeds."""

@@ -28,7 +28,7 @@ LINES = (
 )
 # As Livy's Jetty sends them.
 HEAD = (
-    "HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 19:41:07 GMT\r\n"
+    "HTTP/1.1 {status}\r\nDate: Sun, 22 Nov 2026 19:41:07 GMT\r\n"
     "Content-Type: application/json;charset=utf-8\r\n{encoding}Content-Length: {length}\r\n"
     "Server: Jetty(9.3.24.v20180605)\r\n\r\n"
 )
@@ -46,6 +46,7 @@ class Livy:
         self.read: dict[int, int] = {}  # lines of such a log that are there
         self.flows: dict[int, tuple[int, float]] = {}  # lines a second, and since when
         self.ended: set[int] = set()
+        self.status = "200 OK"
         self.views: dict[int, dict[str, Any]] = {}  # members that differ from the usual
         self.reset()
 
@@ -58,6 +59,7 @@ class Livy:
         self.keeps = told.get("keeps", self.keeps)
         self.short = told.get("short", self.short)
         self.ended = set(told.get("ended", ()))
+        self.status = told.get("status", self.status)
         for number, members in told.get("views", {}).items():
             self.views[int(number)] = members
         if "written" in told:
@@ -152,7 +154,7 @@ class Handler(socketserver.StreamRequestHandler):
             if target.path.startswith("/stub/"):
                 self._send(self._control(target.path, head), head=[])
                 continue
-            sent = self._send(self.livy.answer(target.path, query), head)
+            sent = self._send(self.livy.answer(target.path, query), head, self.livy.status)
             self.livy.counts["requests"] += 1
             self.livy.counts["up"] += sum(map(len, head))
             self.livy.counts["down"] += sent
@@ -174,11 +176,12 @@ class Handler(socketserver.StreamRequestHandler):
         self.livy.be_told(told)
         return {}
 
-    def _send(self, value: Any, head: list[bytes]) -> int:
+    def _send(self, value: Any, head: list[bytes], status: str = "200 OK") -> int:
         body, encoding = json.dumps(value).encode(), ""
         if any(one.lower().startswith(b"accept-encoding") and b"gzip" in one for one in head):
             body, encoding = gzip.compress(body, 6), "Content-Encoding: gzip\r\n"
-        answer = HEAD.format(encoding=encoding, length=len(body)).encode() + body
+        first = HEAD.format(status=status, encoding=encoding, length=len(body))
+        answer = first.encode() + body
         self.wfile.write(answer)
         return len(answer)
 
@@ -201,6 +204,7 @@ class Stub:
             keeps: How many lines of each the server keeps.
             short: Lines only say their number, from 0: ``line 17``.
             ended: The numbers of those that have succeeded; of none when it is not said.
+            status: With which HTTP status everything is answered from now on: ``401 Unauthorized``.
             views: What else there is to know of some: ``{batch: {member: value}}``.
         """
         self._session.post(f"{self.url}/stub/set", json=what, timeout=60).raise_for_status()
@@ -212,9 +216,10 @@ class Stub:
 
 
 @contextmanager
-def running() -> Iterator[Stub]:
-    """Start the process, for the block."""
-    with subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True) as process:
+def running(port: int = 0) -> Iterator[Stub]:
+    """Start the process, at a port that is free or at this one, for the block."""
+    command = [sys.executable, __file__, str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             yield Stub(process.stdout.readline().strip())
@@ -224,6 +229,7 @@ def running() -> Iterator[Stub]:
 
 if __name__ == "__main__":
     socketserver.ThreadingTCPServer.daemon_threads = True
-    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    socketserver.ThreadingTCPServer.allow_reuse_address = True
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", int(sys.argv[1])), Handler)
     print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
     server.serve_forever()
