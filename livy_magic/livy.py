@@ -30,14 +30,16 @@ from .errors import (
     NotSubmitted,
     ServerError,
 )
+from .evidence import by_name
 from .models import POST_FIELDS, BatchId, BatchInfo, BatchRequest, is_final
 from .names import another, unique
+from .orphans import settle_orphans
 from .paths import resolve
 from .progress import Patient, Report, silent
 from .redact import MASK, mask_url
 from .snapshot import is_another
 from .staging import Staging, Upload
-from .submission import by_name, settle_orphans, submit
+from .submission import submit
 from .watcher import Watcher
 
 if TYPE_CHECKING:

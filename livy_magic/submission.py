@@ -11,17 +11,13 @@ refused as a duplicate, and starts nothing.
 from __future__ import annotations
 
 import contextlib
-import itertools
-import logging
-import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
-from .client import GATEWAY, LivyClient
+from .client import LivyClient
 from .display import label
 from .errors import (
     LivyError,
@@ -31,23 +27,24 @@ from .errors import (
     ServerError,
     SubmitUnknown,
     Unauthorized,
-    Unreachable,
     WaitInterrupted,
 )
-from .models import BatchId, BatchInfo
+from .evidence import (
+    AFTER_REGISTERING,
+    by_name,
+    has_unique_names,
+    is_away,
+    is_mine,
+    is_unborn,
+    other_batch,
+    verdict,
+)
+from .models import BatchInfo
 from .names import is_unique
 from .progress import Report, silent
 
 if TYPE_CHECKING:  # SQLite is loaded by the first submission, not by the import
-    from .history import Entry, History, Intent
-
-# What an error answer to a POST proves:
-#   unsent     nobody got it
-#   busy       the server takes no more batches now, and started none
-#   duplicate  the name is held, and no second batch was started
-#   refused    nothing was started; what Livy had registered may be left in its list
-#   unclear    nothing: whoever answered, or did not, may have passed it on before
-Verdict: TypeAlias = Literal["unsent", "busy", "duplicate", "refused", "unclear"]
+    from .history import History, Intent
 
 PATIENCE = 60.0  # seconds after a lost answer in which the POST may be repeated
 ROOM = 300.0  # seconds to wait for a server that takes no more batches now
@@ -55,35 +52,6 @@ BIRTH = 10.0  # seconds in which a batch that is registered shows a log
 GLANCE = 2.0  # seconds for the one look after an interrupt
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds between two looks
 STRANGERS = 4  # looks in a row to which something else than our Livy answers
-ORPHAN_LOOKS = 12
-
-_AFTER_REGISTERING = (HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR)
-_NAMES_ARE_UNIQUE_SINCE = (0, 7, 1)
-# Livy answers 500 with an exception's own words; a gateway has a page, or nothing (protocol, part 7).
-_EXCEPTION = re.compile(r"[a-z]\w*(\.[\w$]+)+(Exception|Error)\b")
-
-_log = logging.getLogger(__name__)
-
-
-def verdict(answer: ServerError) -> Verdict:
-    """Return what an error answer to a POST proves (protocol, parts 1 and 6)."""
-    if isinstance(answer, Unreachable):
-        return "unclear" if answer.sent else "unsent"
-    status = answer.status or 0
-    if status < HTTPStatus.BAD_REQUEST:  # a login page, a redirect, half an answer
-        return "unclear"
-    if "Duplicate session name" in answer.text:
-        return "duplicate"
-    if (
-        status == HTTPStatus.TOO_MANY_REQUESTS
-        or "too many sessions are being created" in answer.text
-    ):
-        return "busy"
-    if status == HTTPStatus.REQUEST_TIMEOUT:
-        return "unclear"
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not _EXCEPTION.match(answer.text):
-        return "unclear"
-    return "refused"
 
 
 @dataclass(frozen=True)
@@ -183,7 +151,7 @@ class _Submission:
     def _post(self) -> BatchInfo:
         """POST until the server has room for it, and return what became of it."""
         end = time.monotonic() + ROOM
-        for pause in _pauses():
+        for pause in pauses():
             answer = self._send()
             if isinstance(answer, BatchInfo):
                 return answer
@@ -220,7 +188,7 @@ class _Submission:
             if verdict(failure) != "unclear":
                 self._in_doubt = before
             return failure
-        return info if info.name in {None, self._name} else _other_batch("POST /batches")
+        return info if info.name in {None, self._name} else other_batch("POST /batches")
 
     def _refused(self, answer: ServerError) -> NotSubmitted:
         """Return the failure, after removing what a refused POST may have left.
@@ -229,7 +197,7 @@ class _Submission:
         with no log at all, its name taken (protocol, part 1).
         """
         left = ""
-        if verdict(answer) == "refused" and answer.status in _AFTER_REGISTERING:
+        if verdict(answer) == "refused" and answer.status in AFTER_REGISTERING:
             for pause in (0.5, 1.0, 0.0):
                 try:
                     self._remove_stillborn()
@@ -244,7 +212,7 @@ class _Submission:
 
     def _remove_stillborn(self) -> None:
         found = self._look()
-        if found is None or self._is_anothers(found) or not _is_unborn(found):
+        if found is None or self._is_anothers(found) or not is_unborn(found):
             return
         # Whoever may not see a batch's log is shown an empty one, but only in its view.
         if self._client.log(found.id).entries:
@@ -261,14 +229,14 @@ class _Submission:
         """Find out by its name what became of a POST whose answer is unclear."""
         end = last_repeat = time.monotonic() + PATIENCE
         strangers = 0
-        for pause in _pauses():
+        for pause in pauses():
             found = None
             try:
                 found = self._look()
                 missing, strangers = found is None, 0
             except ServerError as failure:
                 lost, missing = failure, False
-                self._was_away |= _is_away(failure)
+                self._was_away |= is_away(failure)
                 strangers += isinstance(failure, NotLivy | Unauthorized)
             if found is not None:
                 return self._adopt(found, lost)
@@ -290,7 +258,7 @@ class _Submission:
                         " is the second attempt, under the same name"
                     )
                     return answer
-                if verdict(answer) == "refused" and answer.status in _AFTER_REGISTERING:
+                if verdict(answer) == "refused" and answer.status in AFTER_REGISTERING:
                     raise self._refused(answer) from answer
                 lost = answer
                 self._was_away |= verdict(answer) == "unsent"
@@ -313,12 +281,12 @@ class _Submission:
                 name=self._name,
             ) from lost
         end = time.monotonic() + BIRTH
-        while _is_unborn(found) and time.monotonic() < end:  # the server is at it, or gave up
+        while is_unborn(found) and time.monotonic() < end:  # the server is at it, or gave up
             time.sleep(FIRST_PAUSE)
             with contextlib.suppress(ServerError):
                 found = self._look() or found
         doubt = ""
-        if _is_unborn(found):
+        if is_unborn(found):
             doubt = "; it has no log yet: if that stays so, Livy refused it, and it can be killed"
         self._report(
             f"the answer to the submission was lost: batch {label(found)} was found by its name{doubt}"
@@ -337,7 +305,7 @@ class _Submission:
         """Say whether a second POST cannot start a second batch."""
         if not self._names_are_unique:
             with contextlib.suppress(ServerError):
-                self._names_are_unique = _has_unique_names(self._client)
+                self._names_are_unique = has_unique_names(self._client)
         return self._names_are_unique and (not self._was_away or self._is_remembered())
 
     def _is_remembered(self) -> bool:
@@ -397,111 +365,8 @@ class _Submission:
         return found if found is not None and self._is_mine(found) else None
 
 
-# -- submissions of processes that died ---------------------------------------------------------------
-
-
-def settle_orphans(client: LivyClient, history: History, server: str) -> None:
-    """Find out what became of submissions whose process died before the answer came.
-
-    Meant for a thread of its own: it takes as long as the server is away, prints nothing, and
-    submits nothing.
-
-    Args:
-        client: The server.
-        history: Where they are written down.
-        server: What the history calls the server.
-    """
-    orphans = history.take_orphans(server)
-    for pause in itertools.islice(_pauses(), ORPHAN_LOOKS):
-        try:
-            orphans = [entry for entry in orphans if not _is_settled(client, history, entry)]
-        except LivyError:  # they stay pending, and are this process's now
-            _log.debug("submissions of another process are not settled yet", exc_info=True)
-        if not orphans:
-            return
-        time.sleep(pause)
-
-
-def _is_settled(client: LivyClient, history: History, entry: Entry) -> bool:
-    """Have the history know what became of a submission; say whether that can be told now."""
-    found = by_name(client, entry.name)
-    if found is None:
-        if time.time() < entry.submitted + PATIENCE:  # the server may still be at it
-            return False
-        history.unsettled(
-            entry.key,
-            "its notebook died while it was sent; as far as can be seen, it never started",
-        )
-        return True
-    if is_mine(found, entry.name, entry.user, entry.held):
-        history.accepted(entry.key, found, adopted=True)
-    else:
-        history.unsettled(entry.key, "its notebook died; the batch of that name may be another one")
-    return True
-
-
-# -- what a batch, a server or an answer tells --------------------------------------------------------
-
-
-def by_name(client: LivyClient, name: str) -> BatchInfo | None:
-    """Return the batch of this name, if the server lists one.
-
-    Raises:
-        ServerError: Nobody can say, this time.
-    """
-    try:
-        found = client.batch(name)
-    except NotFound:
-        return None
-    if found.name not in {None, name}:
-        raise _other_batch(f"GET /batches/{name}")
-    return found
-
-
-def _other_batch(line: str) -> NotLivy:
-    return NotLivy(f"the answer is about another batch ({line})", request=line)
-
-
-def is_mine(found: BatchInfo, name: str, user: str | None, held: Sequence[BatchId]) -> bool:
-    """Say whether a batch found by a submission's name is certainly that submission's.
-
-    Args:
-        found: The batch.
-        name: The name.
-        user: Who one is on the server, if that is known.
-        held: Ids of batches that had the name before.
-    """
-    return found.id not in held and (is_unique(name) or found.owner in {None, user})
-
-
-def _is_unborn(found: BatchInfo) -> bool:
-    """Say whether it shows no sign of life: not even the log's section markers."""
-    return found.state == "starting" and not found.log
-
-
-def _is_away(failure: ServerError) -> bool:
-    """Say whether nobody is there to answer, as while the server starts again."""
-    return (isinstance(failure, Unreachable) and not failure.sent) or failure.status in GATEWAY
-
-
-def _has_unique_names(client: LivyClient) -> bool:
-    """Say whether the server never has two batches of one name: Livy itself, and not an old one.
-
-    Other servers that speak its API have no ``/version``, or none in numbers.
-
-    Raises:
-        ServerError: Nobody can say, this time.
-    """
-    try:
-        numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", client.version())
-    except NotLivy as answer:
-        if answer.status == HTTPStatus.NOT_FOUND:
-            return False
-        raise
-    return numbers is not None and tuple(map(int, numbers.groups())) >= _NAMES_ARE_UNIQUE_SINCE
-
-
-def _pauses() -> Iterator[float]:
+def pauses() -> Iterator[float]:
+    """Yield the seconds between looks, longer each time."""
     pause = FIRST_PAUSE
     while True:
         yield pause

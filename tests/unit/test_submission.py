@@ -22,6 +22,7 @@ from livy_magic import (
     NotSubmitted,
     SubmitUnknown,
     history,
+    orphans,
     submission,
 )
 from livy_magic.errors import ConfigError, WaitInterrupted
@@ -199,6 +200,7 @@ def impatient(monkeypatch):
     }
     for name, seconds in settings.items():
         monkeypatch.setattr(submission, name, seconds)
+    monkeypatch.setattr(orphans, "PATIENCE", settings["PATIENCE"])
 
 
 @pytest.fixture
