@@ -228,6 +228,7 @@ class LogTail:
         self._diagnostics: list[str] = []
         self._end = 0  # where in its section what was seen of stdout ended
         self._slid = 0  # by how many lines the window moved, when it did last
+        self._keeps = 0  # lines that the server keeps, once the window was seen to move
         self._start = 0  # of the next request
         self._refused: tuple[int, list[str]] = (0, [])  # a part, until the whole window comes
         self._marked = False
@@ -241,7 +242,7 @@ class LogTail:
     @property
     def room(self) -> int:
         """How many lines may come without one being lost, as far as the server's window is known."""
-        return max(LIVY_KEEPS, self._end)
+        return self._keeps or max(LIVY_KEEPS, self._end)
 
     def next_query(self) -> tuple[int, int]:
         """Return ``from`` and ``size`` of the next request for the log.
@@ -297,8 +298,11 @@ class LogTail:
         met, end = self._met(offset, section), offset + len(section)
         lines = [*_gap(self._stdout, end, met), *self._classified(section[met:])]
         if self._stdout:
-            self._slid = self._end - offset - met or self._slid
-            self._broken = not met and end < LIVY_KEEPS
+            slid = self._end - offset - met
+            self._slid = slid or self._slid
+            if (slid and met) or self._keeps:
+                self._keeps = max(self._keeps, end)
+            self._broken = not met and end < (self._keeps or LIVY_KEEPS)
         self._stdout, self._end = section[-REMEMBERED:], end
         return lines
 

@@ -572,3 +572,21 @@ def test_an_answer_without_a_log_makes_no_gap_and_loses_nothing():
     lines = tail.feed(LogPage(0, 602, ("stdout: ", *map(str, range(2005, 2605)), "\nstderr: ")))
     assert [line.kind for line in lines].count("gap") == 1
     assert [int(line.text) for line in lines[1:]] == list(range(2000, 2605))
+
+
+def test_a_server_that_keeps_fewer_lines_is_known_by_how_its_window_moves():
+    tail = LogTail()
+
+    def read(end: int) -> list[str]:
+        entries = ["stdout: ", *(f"line {n}" for n in range(max(0, end - 100), end)), "\nstderr: "]
+        lines = tail.feed(LogPage(0, len(entries), tuple(entries)))
+        return [line.text for line in lines or () if line.kind != "gap"]
+
+    read(100)
+    assert tail.room == 200  # as with any server
+    assert read(130) == [f"line {n}" for n in range(100, 130)]
+    assert tail.room == 100
+    assert read(500) == [f"line {n}" for n in range(400, 500)]
+    assert not tail.is_anothers
+    assert read(50)
+    assert tail.is_anothers
