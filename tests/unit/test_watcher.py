@@ -785,10 +785,21 @@ def test_stop_does_not_wait_for_a_request_that_hangs(
     assert "log 8" not in server.calls  # no other batch was asked for
 
 
-def test_a_subscriber_may_stop_the_watcher(server: Server, watcher: Watcher, watch: Watch) -> None:
-    watch.subscribe(lambda _: watcher.stop(SOON))
+def test_a_subscriber_may_stop_the_watcher(
+    server: Server, watcher: Watcher, watch: Watch, clock: Clock
+) -> None:
+    stopped = threading.Event()
+
+    def stop(_: Snapshot) -> None:
+        watcher.stop(SOON)
+        stopped.set()
+
+    watch.subscribe(stop)
     server.logs[7] += ["one"]
-    watch.refresh(SOON)
+    with watcher._lock:  # a look before it is woken would be followed by another
+        clock.now += 60
+        watcher.wake(watch)
+    assert stopped.wait(SOON)
     for thread in threads():
         thread.join(SOON)
     assert not threads()
