@@ -26,8 +26,9 @@ from .errors import (
     WaitInterrupted,
     WaitTimeout,
 )
-from .livy import Livy, Plan
+from .livy import Livy
 from .models import BatchInfo, BatchRequest, Code
+from .plans import Plan
 
 __version__ = "0.1.0"
 

@@ -22,7 +22,8 @@ from .watch import Watch
 
 if TYPE_CHECKING:
     from .history import Entry
-    from .livy import Livy, Plan
+    from .livy import Livy
+    from .plans import Plan
 
 OUTPUT: frozenset[Kind] = frozenset(
     {"program", "gap"}

@@ -36,7 +36,8 @@ from .redact import MASK, is_secret, mask_url, plain
 from .staging import Upload
 
 if TYPE_CHECKING:
-    from .livy import Livy, Plan
+    from .livy import Livy
+    from .plans import Plan
 
 WIDTH = 88  # characters of a line of Python, as formatters have it
 _LONGEST_WORD = 100_000  # bytes of one word of a command; Linux takes 128 KiB

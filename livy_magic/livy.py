@@ -9,10 +9,10 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 from weakref import WeakValueDictionary
 
 from requests.auth import AuthBase
@@ -24,52 +24,28 @@ from .client import LivyClient
 from .display import label
 from .errors import (
     BatchGone,
-    InvalidRequest,
-    LivyError,
     NotFound,
     NotSubmitted,
     ServerError,
 )
 from .evidence import by_name
-from .models import POST_FIELDS, BatchId, BatchInfo, BatchRequest, is_final
-from .names import another, unique
+from .models import BatchId, BatchInfo, BatchRequest, is_final
+from .names import another
 from .orphans import settle_orphans
-from .paths import resolve
+from .plans import IfExists, Plan, Planner, StageMode, check_choice
 from .progress import Patient, Report, silent
 from .redact import MASK, mask_url
 from .snapshot import is_another
-from .staging import Staging, Upload
+from .staging import Staging
 from .submission import submit
 from .watcher import Watcher
 
 if TYPE_CHECKING:
     from .history import Entry, History
 
-IfExists: TypeAlias = Literal["fail", "attach", "replace", "rename"]
-StageMode: TypeAlias = Literal["auto", "always", "never"]
-
 _Identity: TypeAlias = tuple[BatchId, str | None, str | None]  # id, name, owner
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a submission would send: nothing has been sent yet.
-
-    Attributes:
-        request: The request with every default, its name, and URIs that Livy can read.
-        uploads: What has to be staged before.
-        given: The request as it was given, without all that.
-        if_exists: As :meth:`Livy.submit` was told; so are ``stage`` and ``defaults``.
-    """
-
-    request: BatchRequest
-    uploads: tuple[Upload, ...]
-    given: BatchRequest
-    if_exists: IfExists = "fail"
-    stage: StageMode = "auto"
-    defaults: bool = True
 
 
 class Livy:
@@ -121,7 +97,6 @@ class Livy:
         self.settings: config.Settings | None = None
         self.private: local.LocalServer | None = None
         self._defaults = dict(defaults or {})
-        self._tidied = False
         self._has_settled_orphans = False
         self._newest: BatchInfo | None = None  # of those submitted from here
         self._handles: WeakValueDictionary[BatchId, Batch] = WeakValueDictionary()
@@ -195,6 +170,10 @@ class Livy:
         The private server has another port each time.
         """
         return "local" if self.private is not None else mask_url(self.url)
+
+    @cached_property
+    def _planner(self) -> Planner:
+        return Planner(self.staging, self.private, self._defaults)
 
     @property
     def history(self) -> History:
@@ -364,37 +343,9 @@ class Livy:
             InvalidRequest: A local file does not exist.
             StagingError: There is something to stage, and no place configured.
         """
-        complete = self._complete(request, defaults=defaults)
-        sent, uploads = self._resolved(complete, stage, silent)
+        complete = self._planner.complete(request, defaults=defaults)
+        sent, uploads = self._planner.resolved(complete, stage, silent)
         return Plan(sent, uploads, request, if_exists, stage, defaults)
-
-    def _complete(self, request: BatchRequest, *, defaults: bool) -> BatchRequest:
-        """Return the request with what the private server and the profile add to it."""
-        layers: list[Mapping[str, Any]] = []
-        if self.private is not None:
-            layers.append({"conf": self.private.submission_conf()})
-        if defaults:
-            layers.append(self._defaults)
-        layers.append(
-            {f.name: v for f in POST_FIELDS if (v := getattr(request, f.name)) is not None}
-        )
-        return BatchRequest(**fields.merged(*layers), extra=request.extra)
-
-    def _resolved(
-        self, request: BatchRequest, stage: StageMode, progress: Report
-    ) -> tuple[BatchRequest, tuple[Upload, ...]]:
-        """Return the request under a name, with URIs for paths and code, and what to send for them."""
-        _check_choice("stage", stage, get_args(StageMode))
-        if request.name is None:
-            request = request.replace(name=unique(request.file))
-        return resolve(
-            request,
-            self.staging,
-            mode=stage,
-            private=self.private is not None,
-            folder=Path.cwd(),
-            report=progress,
-        )
 
     def submit(
         self,
@@ -426,16 +377,16 @@ class Livy:
             SubmitUnknown: The server's answer was lost, and it does not show the batch.
             WaitInterrupted: A person interrupted it, and the batch had been started.
         """
-        _check_choice("if_exists", if_exists, get_args(IfExists))
+        check_choice("if_exists", if_exists, get_args(IfExists))
         self._settle_orphans()
-        complete = self._complete(request, defaults=defaults)
+        complete = self._planner.complete(request, defaults=defaults)
         progress = Patient(report or silent)
         held: list[BatchId] = []
         try:
             holder = None if complete.name is None else by_name(self.client, complete.name)
             if holder is not None:
                 if if_exists == "attach" and self._is_running_twin(
-                    holder, self._resolved(complete, stage, progress)[0]
+                    holder, self._planner.resolved(complete, stage, progress)[0]
                 ):
                     return self.handle(holder)
                 complete = self._free_name(complete, holder, if_exists)
@@ -444,9 +395,9 @@ class Livy:
                     report(f"batch {label(holder)} runs something else: this is {complete.name!r}")
         except ServerError as problem:
             raise NotSubmitted(f"nothing was submitted: {problem}") from problem
-        sent, uploads = self._resolved(complete, stage, progress)
+        sent, uploads = self._planner.resolved(complete, stage, progress)
         plan = Plan(sent, uploads, request, if_exists, stage, defaults)
-        self._stage(plan.uploads, progress)
+        self._planner.send(plan.uploads, progress)
         batch = self._send(plan, held, cell, report or silent)
         return batch.wait() if wait else batch
 
@@ -485,17 +436,6 @@ class Livy:
 
         threading.Thread(target=settle, name="livy_magic orphans", daemon=True).start()
 
-    def _stage(self, uploads: Sequence[Upload], progress: Report) -> None:
-        """Send what is to be staged; the first time, remove old files while nobody waits for it."""
-        if not uploads:
-            return
-        assert self.staging is not None
-        for upload in uploads:
-            self.staging.send(upload, progress)
-        if not self._tidied:
-            self._tidied = True
-            threading.Thread(target=_tidy, args=[self.staging], daemon=True).start()
-
     def _is_running_twin(self, holder: BatchInfo, sent: BatchRequest) -> bool:
         if is_final(holder.state):
             return False
@@ -532,15 +472,3 @@ class Livy:
 
 def _identity(info: BatchInfo) -> _Identity:
     return info.id, info.name, info.owner
-
-
-def _check_choice(what: str, choice: str, known: tuple[str, ...]) -> None:
-    if choice not in known:
-        raise InvalidRequest(f"{what}: {choice!r} is none of {', '.join(known)}")
-
-
-def _tidy(staging: Staging) -> None:
-    try:
-        staging.remove_old()
-    except LivyError:
-        _log.warning("old staged files could not be removed", exc_info=True)

@@ -18,8 +18,9 @@ from ..batch import Batch
 from ..config import describe, profiles
 from ..errors import ConfigError, WaitInterrupted
 from ..export import rendered
-from ..livy import Livy, StageMode
+from ..livy import Livy
 from ..models import STATES, BatchRequest, Code
+from ..plans import StageMode
 from ..redact import plain
 from .completion import complete, matcher
 from .options import (

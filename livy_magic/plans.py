@@ -1,0 +1,122 @@
+"""From a request to what is sent: defaults, a name, and URIs that Livy can read; then the uploads."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+from . import fields
+from .errors import InvalidRequest, LivyError
+from .local import LocalServer
+from .models import POST_FIELDS, BatchRequest
+from .names import unique
+from .paths import resolve
+from .progress import Report
+from .staging import Staging, Upload
+
+IfExists: TypeAlias = Literal["fail", "attach", "replace", "rename"]
+StageMode: TypeAlias = Literal["auto", "always", "never"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a submission would send: nothing has been sent yet.
+
+    Attributes:
+        request: The request with every default, its name, and URIs that Livy can read.
+        uploads: What has to be staged before.
+        given: The request as it was given, without all that.
+        if_exists: As :meth:`Livy.submit` was told; so are ``stage`` and ``defaults``.
+    """
+
+    request: BatchRequest
+    uploads: tuple[Upload, ...]
+    given: BatchRequest
+    if_exists: IfExists = "fail"
+    stage: StageMode = "auto"
+    defaults: bool = True
+
+
+class Planner:
+    """Makes requests ready for one server.
+
+    Args:
+        staging: Where files are put for it, if there is such a place.
+        private: The private server, if it is that.
+        defaults: Field values by Python name for what a request leaves unset.
+    """
+
+    def __init__(
+        self, staging: Staging | None, private: LocalServer | None, defaults: Mapping[str, Any]
+    ) -> None:
+        self._staging = staging
+        self._private = private
+        self._defaults = defaults
+        self._tidied = False
+
+    def complete(self, request: BatchRequest, *, defaults: bool) -> BatchRequest:
+        """Return the request with what the private server and the profile add to it."""
+        layers: list[Mapping[str, Any]] = []
+        if self._private is not None:
+            layers.append({"conf": self._private.submission_conf()})
+        if defaults:
+            layers.append(self._defaults)
+        layers.append(
+            {f.name: v for f in POST_FIELDS if (v := getattr(request, f.name)) is not None}
+        )
+        return BatchRequest(**fields.merged(*layers), extra=request.extra)
+
+    def resolved(
+        self, request: BatchRequest, stage: StageMode, progress: Report
+    ) -> tuple[BatchRequest, tuple[Upload, ...]]:
+        """Return the request under a name, with URIs for paths and code, and what to send for them.
+
+        Raises:
+            InvalidRequest: A local file does not exist.
+            StagingError: There is something to stage, and no place configured.
+        """
+        check_choice("stage", stage, get_args(StageMode))
+        if request.name is None:
+            request = request.replace(name=unique(request.file))
+        return resolve(
+            request,
+            self._staging,
+            mode=stage,
+            private=self._private is not None,
+            folder=Path.cwd(),
+            report=progress,
+        )
+
+    def send(self, uploads: Sequence[Upload], progress: Report) -> None:
+        """Send what is to be staged; the first time, remove old files while nobody waits for it."""
+        if not uploads:
+            return
+        assert self._staging is not None
+        for upload in uploads:
+            self._staging.send(upload, progress)
+        if not self._tidied:
+            self._tidied = True
+            threading.Thread(target=_tidy, args=[self._staging], daemon=True).start()
+
+
+def check_choice(what: str, choice: str, known: tuple[str, ...]) -> None:
+    """Refuse a word that is none of those known.
+
+    Raises:
+        InvalidRequest: It says which words there are.
+    """
+    if choice not in known:
+        raise InvalidRequest(f"{what}: {choice!r} is none of {', '.join(known)}")
+
+
+def _tidy(staging: Staging) -> None:
+    try:
+        staging.remove_old()
+    except LivyError:
+        _log.warning("old staged files could not be removed", exc_info=True)
