@@ -1,7 +1,8 @@
 """Watches through a network at its worst: every end as it was, every line once, nothing invented.
 
 Behind the real Livy stands a stand-in for spark-submit (``counted_submit.sh``, ``faults``).
-Livy with recovery is not among what is tried: that needs YARN (protocol, part 5).
+Livy with recovery is not among what is tried: that needs YARN (protocol, part 5). What it shows then is
+replayed in tests/unit/test_right_batch.py.
 """
 
 from __future__ import annotations

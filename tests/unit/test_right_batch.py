@@ -47,14 +47,14 @@ def submitted(server, wire, **members):
     return server.submit(REQUEST)
 
 
-def restart(wire, *views):
+def restart(wire, *views, log=LOG):
     """From now on the server has these batches and no others."""
 
     def get(request):
         address, _, part = unquote(request.path_url).removeprefix("/batches/").partition("/")
         for one in views:
             if address in {str(one["id"]), one["name"]}:
-                return 200, {}, json.dumps({"log": LOG} if part.startswith("log") else one)
+                return 200, {}, json.dumps({"log": log} if part.startswith("log") else one)
         if request.path_url.startswith("/batches?"):
             return 200, {}, json.dumps({"from": 0, "total": len(views), "sessions": views})
         return NO_BATCH["status"], {}, json.dumps(NO_BATCH["json"])
@@ -193,3 +193,37 @@ def test_mine_is_what_an_earlier_kernel_submitted(server, wire):
     later = Livy(URL)
     assert [batch.id for batch in later.batches(mine=True)] == [7]
     later.close()
+
+
+# -- Livy starts again with recovery, which it does on a cluster only (protocol, part 5) --------------
+
+SPARK_SUBMIT = ["stdout: ", "uploading", "submitted application_1", "\nstderr: "]
+NO_LOG = ["stdout: ", "\nstderr: "]  # spark-submit's lines are not kept
+
+
+def on_yarn(state, log=NO_LOG):
+    return view(owner="alice", state=state, appId="application_1", log=log)
+
+
+@pytest.mark.usefixtures("free_name")
+@pytest.mark.parametrize("end", ["success", "dead"])  # dead: there is no YARN to ask either
+def test_a_batch_that_livy_recovered_is_the_same_one_and_keeps_its_log(server, wire, end):
+    batch = submitted(server, wire, state="running", appId="application_1")
+    restart(wire, on_yarn("running", SPARK_SUBMIT), log=SPARK_SUBMIT)
+    assert batch.log() == ["uploading", "submitted application_1"]
+
+    wire.reset()  # nobody answers
+    assert batch.look().error is not None
+    assert (batch.state, batch.gone) == ("running", False)
+
+    restart(wire, on_yarn("recovering"), log=NO_LOG)
+    assert batch.look().error is None
+    assert (batch.state, batch.done, batch.gone) == ("recovering", False, False)
+
+    said = [*NO_LOG, "\nYARN Diagnostics: ", "it is over"]
+    restart(wire, on_yarn(end, said), log=said)
+    with contextlib.suppress(BatchFailed):
+        batch.wait(20)
+    assert (batch.state, batch.gone) == (end, False)
+    assert batch.log() == ["uploading", "submitted application_1", "it is over"]
+    assert server.batch("nightly").state == end
