@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -44,11 +43,9 @@ from .waiting import follow, print_lines, wait
 from .words import expand, split
 
 if TYPE_CHECKING:
-    from ..history import History
     from ..panel.widget import LivyPanel
 
 SHOWN = 100  # submissions that %livy_history shows unless told otherwise
-DAY = 86400.0  # seconds
 
 VERBS = ("start", "stop", "status", "logs", "clean")  # of %livy_local
 
@@ -206,15 +203,19 @@ class LivyMagics(Magics):
         The log of each stays readable: %livy_log NAME.
         """
         parsed = self._parse(line, HISTORY, most=1 if "--forget" in line else 0)
+        from ..history import current  # not before it is needed
+
         recorder.flush()
         if parsed.has("forget"):
-            self._forget(parsed)
+            from .forgetting import forget
+
+            print(forget(parsed, self._names()))
             return None
         if parsed.has("older") or parsed.has("all"):
             raise UsageError("--older and --all go with --forget")
         limit = parsed.get("limit")
         return EntryList(
-            _history().entries(
+            current().entries(
                 state=parsed.get("state"),
                 name=parsed.get("name"),
                 owner=parsed.get("owner"),
@@ -432,38 +433,6 @@ class LivyMagics(Magics):
             wait([batch], quiet=quiet)
         return None if quiet else batch
 
-    def _forget(self, parsed: Parsed) -> None:
-        name, older, everything = parsed.get("name"), parsed.get("older"), parsed.has("all")
-        if parsed.has("state") or parsed.has("owner") or parsed.has("limit"):
-            raise UsageError("--forget goes with BATCH, --older, --name or --all")
-        if [bool(parsed.rest), name is not None or older is not None, everything].count(True) != 1:
-            raise UsageError("forget what? A BATCH, those of --older DAYS or --name GLOB, or --all")
-        before = None if older is None else time.time() - older * DAY
-        known = _history()
-        size = known.size()
-        key = self._entry(parsed.rest[0]) if parsed.rest else None
-        count = known.forget(key=key, name=name, before=before)
-        freed = max(0, size - known.size())
-        print(f"forgot {count} submission{'' if count == 1 else 's'}, freed {freed / 1e6:.1f} MB")
-
-    def _entry(self, word: str) -> int:
-        """Return the key of the newest submission that a word of the line means."""
-        named = self._names().get(word)
-        if isinstance(named, Batch):
-            if named.key is None:
-                raise UsageError(f"{word} is not in the history")
-            return named.key
-        found = [
-            entry
-            for entry in _history().entries()
-            if word in {entry.name, str(entry.info.id) if entry.info else None}
-        ]
-        servers = {entry.server for entry in found}
-        if not found or len(servers) > 1:
-            where = f": it is on {', '.join(sorted(servers))}" if found else ""
-            raise UsageError(f"the history has no {'one ' if found else ''}batch {word!r}{where}")
-        return found[0].key
-
     def _batch(self, word: str | None = None) -> Batch:
         """Return the batch that a word of the line means: a variable, an id or a name."""
         if word is None:
@@ -486,12 +455,6 @@ def _interruptible_start() -> Iterator[None]:
             "stopped waiting for the private Livy, which may go on starting\n"
             "Run the magic again to find it, or end it with %livy_local stop."
         ) from None
-
-
-def _history() -> History:
-    from ..history import current  # not before it is needed
-
-    return current()
 
 
 def _profiles() -> list[str]:

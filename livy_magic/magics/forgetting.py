@@ -1,0 +1,59 @@
+"""``%livy_history --forget``: which submissions a line means, and how much they took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from IPython.core.error import UsageError
+
+from ..batch import Batch
+from ..history import History, current
+from .options import Parsed
+
+DAY = 86400.0  # seconds
+
+
+def forget(parsed: Parsed, names: Mapping[str, Any]) -> str:
+    """Remove what the line names from the history, and return a line about it.
+
+    Args:
+        parsed: The line.
+        names: The notebook's variables.
+
+    Raises:
+        UsageError: It does not say what, or the history has no such batch.
+        HistoryError: The history cannot be used.
+    """
+    name, older, everything = parsed.get("name"), parsed.get("older"), parsed.has("all")
+    if parsed.has("state") or parsed.has("owner") or parsed.has("limit"):
+        raise UsageError("--forget goes with BATCH, --older, --name or --all")
+    if [bool(parsed.rest), name is not None or older is not None, everything].count(True) != 1:
+        raise UsageError("forget what? A BATCH, those of --older DAYS or --name GLOB, or --all")
+    before = None if older is None else time.time() - older * DAY
+    known = current()
+    size = known.size()
+    key = _key(known, parsed.rest[0], names) if parsed.rest else None
+    count = known.forget(key=key, name=name, before=before)
+    freed = max(0, size - known.size())
+    return f"forgot {count} submission{'' if count == 1 else 's'}, freed {freed / 1e6:.1f} MB"
+
+
+def _key(known: History, word: str, names: Mapping[str, Any]) -> int:
+    """Return the key of the newest submission that a word of the line means."""
+    named = names.get(word)
+    if isinstance(named, Batch):
+        if named.key is None:
+            raise UsageError(f"{word} is not in the history")
+        return named.key
+    found = [
+        entry
+        for entry in known.entries()
+        if word in {entry.name, str(entry.info.id) if entry.info else None}
+    ]
+    servers = {entry.server for entry in found}
+    if not found or len(servers) > 1:
+        where = f": it is on {', '.join(sorted(servers))}" if found else ""
+        raise UsageError(f"the history has no {'one ' if found else ''}batch {word!r}{where}")
+    return found[0].key
