@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import requests
 
@@ -87,7 +87,7 @@ class Livy:
             chosen = range(self.batches)[start : start + query.get("size", 100)]
             views = [self.view(number) for number in chosen]
             return {"from": start, "total": self.batches, "sessions": views}
-        number = int(parts[1].removeprefix("etl-"))
+        number = self.number(unquote(parts[1]))
         if parts[2:] == ["state"]:
             return {"id": number, "state": self.view(number)["state"]}
         if parts[2:] == ["log"]:
@@ -101,6 +101,11 @@ class Livy:
             self.counts["log"] += sum(len(line) + 1 for line in part)
             return {"id": number, "from": start, "total": total, "log": part}
         return self.view(number)
+
+    def number(self, key: str) -> int:
+        """Return the number of a batch that was asked for by it, or by its name."""
+        names = {view.get("name"): number for number, view in self.views.items()}
+        return names[key] if key in names else int(key.removeprefix("etl-"))
 
     def view(self, number: int) -> dict[str, Any]:
         end = self.end(number)

@@ -10,8 +10,8 @@ from playwright.sync_api import Locator, expect
 CONNECT = """import os
 os.environ["LIVY_LOCAL_DIR"] = {base!r}
 os.environ["LIVY_HISTORY"] = {history!r}
-{more}
 %load_ext livy_magic
+{more}
 %livy_connect {server}"""
 PANEL = "%livy_panel"
 
