@@ -48,6 +48,7 @@ def test_markup_in_names_logs_states_and_errors_of_a_server_is_shown_as_it_is(
     expect(panel.line(1).locator("mark")).to_have_text("<img")
     panel.root.get_by_role("tab", name="Request").click()
     expect(panel.root.get_by_role("tabpanel", name="Request")).to_contain_text(f"app {IMAGE}")
+    lab.picture("request")
     large_livy.set(status="500 Server Error", message=f"broken {IMAGE}")
     panel.kill(IMAGE)
     expect(panel.notices).to_contain_text(f"broken {IMAGE}")
