@@ -14,6 +14,9 @@ os.environ["LIVY_HISTORY"] = {history!r}
 {more}
 %livy_connect {server}"""
 PANEL = "%livy_panel"
+# More settings for it: who one is.
+AS_ALICE = """os.environ["PASSWORD"] = "of the test"
+%config LivyMagics.auth = {"kind": "basic", "user": "alice", "password": {"env": "PASSWORD"}}"""
 
 
 def connecting(server: str | Path, history: Path, more: str = "") -> str:

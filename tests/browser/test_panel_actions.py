@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 
+from panel_page import AS_ALICE
 from playwright.sync_api import expect
-
-AS_ALICE = """os.environ["PASSWORD"] = "of the test"
-%config LivyMagics.auth = {"kind": "basic", "user": "alice", "password": {"env": "PASSWORD"}}"""
 
 
 def test_a_batch_is_submitted_from_the_form_then_again_with_an_edit_and_copied_as_a_line(
