@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import requests
 
@@ -46,7 +46,8 @@ class Livy:
         self.read: dict[int, int] = {}  # lines of such a log that are there
         self.flows: dict[int, tuple[int, float]] = {}  # lines a second, and since when
         self.ended: set[int] = set()
-        self.status = "200 OK"
+        self.status, self.message = "200 OK", ""
+        self.texts: dict[int, list[str]] = {}  # logs that were told line by line
         self.views: dict[int, dict[str, Any]] = {}  # members that differ from the usual
         self.reset()
 
@@ -60,12 +61,16 @@ class Livy:
         self.short = told.get("short", self.short)
         self.ended = set(told.get("ended", ()))
         self.status = told.get("status", self.status)
+        self.message = told.get("message", self.message)
         for number, members in told.get("views", {}).items():
             self.views[int(number)] = members
         if "written" in told:
             written = told["written"]
             self.written = written if isinstance(written, list) else [written] * self.batches
             self.step, self.read = told.get("step", 0), {}
+        for number, lines in told.get("texts", {}).items():
+            self.texts[int(number)] = lines
+            self.written[int(number)] = len(lines)
         if "flows" in told:
             # What flowed so far is there to stay.
             for number in self.flows:
@@ -74,13 +79,15 @@ class Livy:
             self.flows = {int(number): (pace, now) for number, pace in told["flows"].items()}
 
     def answer(self, path: str, query: dict[str, int]) -> Any:
+        if self.message:
+            return {"msg": self.message}
         parts = path.strip("/").split("/")
         if len(parts) == 1:
             start = query.get("from", 0)
             chosen = range(self.batches)[start : start + query.get("size", 100)]
             views = [self.view(number) for number in chosen]
             return {"from": start, "total": self.batches, "sessions": views}
-        number = int(parts[1].removeprefix("etl-"))
+        number = self.number(unquote(parts[1]))
         if parts[2:] == ["state"]:
             return {"id": number, "state": self.view(number)["state"]}
         if parts[2:] == ["log"]:
@@ -94,6 +101,11 @@ class Livy:
             self.counts["log"] += sum(len(line) + 1 for line in part)
             return {"id": number, "from": start, "total": total, "log": part}
         return self.view(number)
+
+    def number(self, key: str) -> int:
+        """Return the number of a batch that was asked for by it, or by its name."""
+        names = {view.get("name"): number for number, view in self.views.items()}
+        return names[key] if key in names else int(key.removeprefix("etl-"))
 
     def view(self, number: int) -> dict[str, Any]:
         end = self.end(number)
@@ -122,11 +134,16 @@ class Livy:
     ) -> list[str]:
         """Return the entries of a window of lines, or its part from one position up to another."""
         text, last = short_line if self.short else line, end - first + 1
+        if batch in self.texts:
+            text = self._told_line
         marks = {0: "stdout: ", last: "\nstderr: "}
         return [
             marks.get(position) or text(batch, first + position - 1)
             for position in range(last + 1)[start:stop]
         ]
+
+    def _told_line(self, batch: int, number: int) -> str:
+        return self.texts[batch][number]
 
 
 def short_line(_batch: int, number: int) -> str:
@@ -205,6 +222,8 @@ class Stub:
             short: Lines only say their number, from 0: ``line 17``.
             ended: The numbers of those that have succeeded; of none when it is not said.
             status: With which HTTP status everything is answered from now on: ``401 Unauthorized``.
+            message: What is answered then; nothing ends that.
+            texts: The lines of the logs of some: ``{batch: [line, …]}``.
             views: What else there is to know of some: ``{batch: {member: value}}``.
         """
         self._session.post(f"{self.url}/stub/set", json=what, timeout=60).raise_for_status()

@@ -172,8 +172,10 @@ class Rows:
         """Take a batch that was submitted from here just now; return the number of its row, too."""
         row = self._listed.get(info.id)
         if row is not None and not is_another(row.info, info):
-            return Changes([], []), row.number
-        row = self._list(info, now, is_new=True, entry=self._find(info))
+            self._recall(row)
+            row.cells = self._cells(row)
+        else:
+            row = self._list(info, now, is_new=True, entry=self._find(info))
         return Changes([row.cells], []), row.number
 
     # -- inside --
@@ -208,9 +210,17 @@ class Rows:
         if is_final(info.state) and not is_final(row.info.state):
             row.ended = now
         row.info = info
+        if row.is_new:
+            self._recall(row)
         cells = self._cells(row)
         row.cells, before = cells, row.cells
         return cells != before
+
+    def _recall(self, row: Row) -> None:
+        """Look again for a submission from here: the list may be faster than the history."""
+        row.entry = row.entry or self._find(row.info)
+        if row.entry is not None:
+            self._submitted[row.entry.key] = row
 
     def _unlist(self, row: Row, changed: list[Row]) -> bool:
         """The server no longer lists a batch; say whether the row stays."""

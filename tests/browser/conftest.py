@@ -105,10 +105,15 @@ def lab(new_lab: NewLab) -> Lab:
 
 @pytest.fixture
 def open_panel(own_history: Path) -> OpenPanel:
-    """Open a notebook that is connected to a server, and the panel in its second cell."""
+    """Open a notebook that is connected to a server, and the panel in its second cell.
 
-    def open_(lab: Lab, server: str | Path, *cells: str, **options: Any) -> PanelPage:
-        lab.open(panel_page.connecting(server, own_history), PANEL, *cells, **options)
+    Further cells stay as they are; ``more`` are settings for the first one.
+    """
+
+    def open_(
+        lab: Lab, server: str | Path, *cells: str, more: str = "", **options: Any
+    ) -> PanelPage:
+        lab.open(panel_page.connecting(server, own_history, more), PANEL, *cells, **options)
         lab.run(0)
         lab.run(1)
         panel = lab.panel(1)

@@ -22,10 +22,11 @@ import livy_magic
 
 PATIENCE = 60.0  # seconds
 KERNELS = Path(sys.prefix) / "kernels"  # other ipykernels, which `make kernels` puts there
-# Nothing is asked of the internet, and nothing is saved but what a test saves.
+# Nothing is asked of the internet, and nothing is saved but what a test saves, widgets included.
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+    "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
 }
 OPTIONS = (
     "--no-browser",

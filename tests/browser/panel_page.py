@@ -11,16 +11,27 @@ CONNECT = """import os
 os.environ["LIVY_LOCAL_DIR"] = {base!r}
 os.environ["LIVY_HISTORY"] = {history!r}
 %load_ext livy_magic
+{more}
 %livy_connect {server}"""
 PANEL = "%livy_panel"
+# More settings for it: who one is.
+AS_ALICE = """os.environ["PASSWORD"] = "of the test"
+%config LivyMagics.auth = {"kind": "basic", "user": "alice", "password": {"env": "PASSWORD"}}"""
 
 
-def connecting(server: str | Path, history: Path) -> str:
-    """Return the cell that connects to a server: a URL, or the folder of a private one."""
+def connecting(server: str | Path, history: Path, more: str = "") -> str:
+    """Return the cell that connects to a server: a URL, or the folder of a private one.
+
+    Args:
+        server: The server.
+        history: A file for the history.
+        more: What is to be set as well.
+    """
     private = isinstance(server, Path)
     return CONNECT.format(
         base=str(server) if private else "",
         history=str(history),
+        more=more,
         server="local" if private else server,
     )
 
@@ -101,3 +112,14 @@ class PanelPage:
         self.root.locator(".livy-acts").get_by_role("button", name="Kill").click()
         expect(self.question).to_contain_text(f"Kill {name}")
         self.question.get_by_role("button", name="Kill").click()
+
+    def field(self, key: str) -> Locator:
+        """Return what the form has for a field: where it is filled in, and what is said beside it."""
+        return self.form.locator(".livy-field").filter(
+            has=self.root.page.locator(".livy-label").get_by_text(re.compile(rf"^{key}\b"))
+        )
+
+    def fill(self, **values: str) -> None:
+        """Fill in some of the form's fields."""
+        for key, value in values.items():
+            self.field(key).locator("input, textarea").first.fill(value)

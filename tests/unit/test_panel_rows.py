@@ -135,6 +135,16 @@ def test_a_batch_that_was_submitted_meanwhile_is_not_taken_away_by_an_older_list
     assert [cells(row)["row"] for row in changes.rows] == [2]
 
 
+def test_a_submission_that_the_list_shows_before_the_history_is_known_by_its_next_change() -> None:
+    listed, other = List(), info(1, "starting")
+    listed.becomes(info(0, "starting"), other)
+    listed.entries = {n: entry(n, info(n, "starting"), listed.now) for n in (0, 1)}
+    changes = listed.becomes(info(0, "running"), other)
+    assert [cells(row)["again"] for row in changes.rows] == [1]
+    changes, number = listed.rows.come(other, listed.now)
+    assert [(cells(row)["row"], cells(row)["again"]) for row in changes.rows] == [(number, 1)]
+
+
 def test_text_of_the_server_is_plain() -> None:
     listed = List(BatchInfo(id=0, name="a\u202eb\x1b[2J", state="ru\x07n", owner="\x00"))
     assert listed.column("name") == ["a\\u202eb"]
