@@ -16,7 +16,7 @@ from .errors import LivyError
 from .listing import NEAR, Listing
 from .models import BatchId, BatchInfo, BatchPage, is_final
 from .schedule import list_pause
-from .shared import Shared, call
+from .shared import Published
 from .snapshot import explained
 
 SHORT = 200  # batches up to which all of the list is read each time
@@ -42,7 +42,7 @@ class ListSnapshot:
     stale_since: float | None = None
 
 
-class Roster(Shared):
+class Roster(Published[ListSnapshot]):
     """The list of one server, for those who look at it. Any thread may call the public methods.
 
     Args:
@@ -62,7 +62,6 @@ class Roster(Shared):
         self._clock = clock
         self._wake = wake
         self._snapshot = ListSnapshot()
-        self._subscribers: list[Callable[[ListSnapshot], None]] = []
         self._lookers = 0
         self._wanted = False
         self._changed_at = clock()
@@ -76,22 +75,6 @@ class Roster(Shared):
     def snapshot(self) -> ListSnapshot:
         """What is known now."""
         return self._snapshot
-
-    def subscribe(self, callback: Callable[[ListSnapshot], None]) -> Callable[[], None]:
-        """Call ``callback(snapshot)`` after each look; it must not block, and harms nobody.
-
-        Returns:
-            What ends the subscription; calling it again does no harm.
-        """
-
-        def unsubscribe() -> None:
-            with self._lock:
-                if callback in self._subscribers:
-                    self._subscribers.remove(callback)
-
-        with self._lock:
-            self._subscribers.append(callback)
-        return unsubscribe
 
     @contextlib.contextmanager
     def looked_at(self) -> Iterator[None]:
@@ -196,8 +179,5 @@ class Roster(Shared):
         return tuple(reversed(found.values()))
 
     def _publish(self, snapshot: ListSnapshot) -> None:
-        with self._lock:
-            self._snapshot = snapshot
-            subscribers = list(self._subscribers)
-        for callback in subscribers:
-            call(callback, snapshot)
+        self._snapshot = snapshot
+        self._tell(snapshot)

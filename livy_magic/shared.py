@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Generic, TypeVar
 from weakref import WeakSet
 
 T = TypeVar("T")
@@ -44,9 +44,37 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def call(callback: Callable[[T], None], news: T) -> None:
-    """Tell a subscriber; what it raises is logged, and harms nobody."""
-    try:
-        callback(news)
-    except Exception:  # noqa: BLE001 -- logged; it is not the watcher's failure
-        _log.exception("a subscriber failed")
+class Published(Shared, Generic[T]):
+    """Something whose news others want to know, as snapshots that never change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._subscribers: list[Callable[[T], None]] = []
+
+    def subscribe(self, callback: Callable[[T], None]) -> Callable[[], None]:
+        """Call ``callback(snapshot)`` from now on when there is one, in the thread that brings it.
+
+        The callback must not block. What it raises is logged, and harms nobody.
+
+        Returns:
+            What ends the subscription; calling it again does no harm.
+        """
+
+        def unsubscribe() -> None:
+            with self._lock:
+                if callback in self._subscribers:
+                    self._subscribers.remove(callback)
+
+        with self._lock:
+            self._subscribers.append(callback)
+        return unsubscribe
+
+    def _tell(self, news: T) -> None:
+        """Tell all subscribers; not to be called with the lock held."""
+        with self._lock:
+            subscribers = list(self._subscribers)
+        for callback in subscribers:
+            try:
+                callback(news)
+            except Exception:  # noqa: BLE001 -- logged; it is not the watcher's failure
+                _log.exception("a subscriber failed")

@@ -13,7 +13,7 @@ from .errors import LivyError, NotFound, ServerError, Unauthorized
 from .logs import KINDS, Glimpses, Kind, Line, Lines, LogTail, Piece, backwards
 from .models import BatchId, BatchInfo, is_final
 from .schedule import SHORTEST, log_pause
-from .shared import Shared, call
+from .shared import Published
 from .snapshot import Snapshot, contradicts, explained
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ LATE = 1.0  # YARN may tell a batch's end before Livy has its last lines (protoc
 PATIENCE = 60.0  # seconds in which an ended batch's last lines are tried for
 
 
-class Watch(Shared):
+class Watch(Published[Snapshot]):
     """One batch being watched. Every method may be called from any thread.
 
     The end is told last: when a snapshot becomes ``done``, the log is as complete as it gets. Of a
@@ -52,7 +52,6 @@ class Watch(Shared):
             ended=now if submitted is not None and is_final(info.state) else None,
         )
         self._lines = Lines()
-        self._subscribers: list[Callable[[Snapshot], None]] = []
         self._lookers = self._waiters = 0
         self._asked = self._served = 0  # refreshes
         self._complete = False  # no question to the server can add anything
@@ -87,25 +86,6 @@ class Watch(Shared):
     def backwards(self, kinds: Collection[Kind] = KINDS) -> Iterator[Line]:
         """Yield the lines of some kinds captured so far, the last one first."""
         return backwards(self.pieces(), kinds)
-
-    def subscribe(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
-        """Call ``callback(snapshot)`` from now on at each change.
-
-        It is called in the watcher's thread, or in the one that calls :meth:`end`, and must not
-        block. What it raises is logged, and harms nobody.
-
-        Returns:
-            What ends the subscription; calling it again does no harm.
-        """
-
-        def unsubscribe() -> None:
-            with self._lock:
-                if callback in self._subscribers:
-                    self._subscribers.remove(callback)
-
-        with self._lock:
-            self._subscribers.append(callback)
-        return unsubscribe
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
         """Block until ``predicate()`` is true, trying it at each change; an interrupt ends it.
@@ -407,6 +387,4 @@ class Watch(Shared):
                 return
             self._snapshot = snapshot
             self._changed.notify_all()
-            subscribers = list(self._subscribers)
-        for callback in subscribers:
-            call(callback, snapshot)
+        self._tell(snapshot)

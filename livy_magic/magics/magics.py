@@ -118,7 +118,7 @@ class LivyMagics(Magics):
         # No link to the private Livy: a browser has no cookie for it.
         place = livy.url.removeprefix("http://") if livy.private else livy.url
         who = f" as {livy.user}" if livy.user else ""
-        print(f"Livy {version} at {place}{who}")
+        print(" ".join(["Livy", *version.split(), "at", place]) + who)
         assert livy.settings is not None
         for name, value, origin in describe(livy.settings):
             print(f"  {name}: {value}  ({origin})")
