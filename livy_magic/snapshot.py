@@ -32,6 +32,7 @@ class Snapshot:
         gone: The server no longer knows it; ``info`` has what was last seen.
         recalled: What is known comes from the history: the server had forgotten the batch before.
         lines: Lines of log captured so far.
+        complete: No question to the server can add anything: not to the log either.
     """
 
     info: BatchInfo
@@ -44,6 +45,7 @@ class Snapshot:
     gone: bool = False
     recalled: bool = False
     lines: int = 0
+    complete: bool = False
 
     @property
     def done(self) -> bool:

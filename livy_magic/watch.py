@@ -54,7 +54,6 @@ class Watch(Published[Snapshot]):
         self._lines = Lines()
         self._lookers = self._waiters = 0
         self._asked = self._served = 0  # refreshes
-        self._complete = False  # no question to the server can add anything
         # The rest belongs to the watcher's thread.
         self._tail = LogTail()
         self._glimpses = Glimpses()
@@ -117,7 +116,7 @@ class Watch(Published[Snapshot]):
         with self._lock:
             self._asked += 1
             ticket = self._asked
-        self.wait_for(lambda: self._complete or self._served >= ticket, timeout)
+        self.wait_for(lambda: self._snapshot.complete or self._served >= ticket, timeout)
         return self._snapshot
 
     def follow(self) -> Iterator[Line]:
@@ -181,7 +180,7 @@ class Watch(Published[Snapshot]):
     @property
     def wanted(self) -> bool:
         """Whether somebody waits for a look right now."""
-        return self._asked > self._served and not self._complete
+        return self._asked > self._served and not self._snapshot.complete
 
     @property
     def is_looked_at(self) -> bool:
@@ -372,15 +371,15 @@ class Watch(Published[Snapshot]):
             **changes: Other members of the snapshot.
         """
         with self._lock:
-            if self._complete and not final_word:
+            if self._snapshot.complete and not final_word:
                 return  # a look was under way while the batch was deleted
-            self._complete = last
             self._lines.extend(lines)
             snapshot = dataclasses.replace(
                 self._snapshot,
                 error=error,
                 stale_since=stale_since,
                 lines=len(self._lines),
+                complete=last,
                 **changes,
             )
             if snapshot == self._snapshot:

@@ -8,7 +8,7 @@ import { words } from "./status.js";
  * Return `{store, now(), shownTime(), words(), complete}`.
  *
  * `now()` is the kernel's time in seconds, `shownTime()` that up to which the list is known; `complete` says whether a
- * list has come at all. `changed()` is called when batches have changed, `said()` when the state may have.
+ * list of the server has come at all. `changed()` is called when batches have changed, `said()` when the state may have.
  */
 export function createFeed({ channel, model, changed, said }) {
   const store = createRows();
@@ -61,7 +61,7 @@ export function createFeed({ channel, model, changed, said }) {
     shownTime: () => (lastSeen() && inWords().stale ? lastSeen() : now()),
     words: inWords,
     get complete() {
-      return complete;
+      return complete && lastSeen() > 0;
     },
   };
 }

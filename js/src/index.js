@@ -129,8 +129,9 @@ function compose(model, el) {
   }
 
   function emptyText() {
-    if (!feed.complete) return "Waiting for the list of batches …";
-    return store.size ? "No batch matches the filters." : "No batches yet. “New batch” submits one.";
+    if (store.size) return "No batch matches the filters.";
+    if (feed.complete) return "No batches yet. “New batch” submits one.";
+    return channel.kernel === "gone" ? "The list is not saved." : "Waiting for the list of batches …";
   }
 
   function list({ fresh = false } = {}) {
@@ -152,7 +153,8 @@ function compose(model, el) {
     const state = feed.words();
     status.show(state);
     attributes(shell.main, { "data-stale": String(state.stale) });
-    grid.tick();
+    if (store.size) grid.tick();
+    else listSoon(); // why it is empty may have changed
   }
 
   /** Greet the kernel as soon as the view is in the page: not before can be told where it is. */

@@ -82,7 +82,7 @@ class LogView:
         snapshot = self._watch.snapshot
         total = self._text.total(self.only)
         known = self._told[0] if self._told else 0
-        state = total, snapshot.done, trouble(snapshot)
+        state = total, snapshot.complete, trouble(snapshot)
         if state == self._told:
             return
         first, self._told = self._told is None, state
@@ -161,7 +161,7 @@ class LogView:
 def trouble(snapshot: Snapshot) -> str:
     """Return why the log may not be all there is, or nothing."""
     failure = snapshot.error or snapshot.log_error
-    if failure is not None and not snapshot.done:
+    if failure is not None and not snapshot.complete:
         return f"The log cannot be read: {first_line(failure)}"
     if snapshot.gone and not snapshot.recalled and not snapshot.lines:
         return "The server no longer knows this batch, and its log was never read."

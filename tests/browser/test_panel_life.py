@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import stub
-from panel_page import PANEL
+from panel_page import PANEL, connecting
 from playwright.sync_api import expect
 
 GROWING = """%%livy_batch --name growing
@@ -67,10 +67,18 @@ def test_a_panel_whose_kernel_was_restarted_says_so_and_a_new_one_works(
     expect(panel.state("etl-2")).to_have_text("success")
 
 
-def test_a_server_that_is_down_is_unreachable_since_then_and_back_when_it_is_back(lab, open_panel):
+def test_a_server_that_is_down_is_unreachable_since_then_and_back_when_it_is_back(lab, own_history):
     with stub.running() as livy:
         livy.set(batches=2, written=50)
-        panel = open_panel(lab, livy.url)
+        lab.open(connecting(livy.url, own_history), PANEL)
+        lab.run(0)
+        livy.set(status="503 Service Unavailable")
+        lab.run(1)
+        panel = lab.panel(1)
+        expect(panel.status).to_contain_text(re.compile(r"trouble since \d\d:\d\d"))
+        expect(panel.root).to_contain_text("Waiting for the list of batches")
+        livy.set(status="200 OK")
+        expect(panel.status).to_contain_text("connected")
         expect(panel.state("etl-1")).to_have_text("running")
         livy.set(status="401 Unauthorized")
         expect(panel.status).to_contain_text(re.compile(r"unauthorised since \d\d:\d\d"))

@@ -51,6 +51,7 @@ def test_a_saved_notebook_is_small_holds_no_log_and_no_secret_and_says_that_its_
     lab.trust()
     reopened = lab.panel(1)
     expect(reopened.status).to_have_text(GONE)
+    expect(reopened.root).to_contain_text("The list is not saved.")
     lab.picture("saved-trusted")
     lab.run(0)
     lab.run(1)

@@ -32,6 +32,8 @@ class Server:
         self.deleted: list[BatchId] = []
         self.pages = 0
         self.down: Exception | None = None
+        self.reads = threading.Event()  # else who asks for a log waits
+        self.reads.set()
 
     def becomes(self, key: BatchId, state: str) -> None:
         self.batches[key] = dataclasses.replace(self.batches[key], state=state)
@@ -50,6 +52,7 @@ class Server:
         raise NotFound("no such batch", request="GET")
 
     def log(self, key: BatchId, start: int = 0, size: int = -1) -> LogPage:
+        assert self.reads.wait(SOON)
         entries = ["stdout: ", *self.logs.get(self.batch(key).id, ()), "\nstderr: "]
         return LogPage(start, len(entries), tuple(entries[start:]))
 
@@ -221,6 +224,19 @@ def test_a_log_is_told_as_it_grows(panel: Panel) -> None:
     panel.server.logs[1] += ["four"]
     tail, [buffer] = panel.await_(lambda c: c["type"] == "tail" and c["total"] == 4)
     assert (tail["from"], buffer.decode()) == (3, "four")
+
+
+def test_a_log_that_was_not_read_yet_is_not_done_though_its_batch_is(panel: Panel) -> None:
+    panel.opens()
+    panel.server.becomes(1, "dead")
+    panel.await_(lambda c: c["type"] == "patch")
+    panel.server.reads.clear()
+    panel.desk.receive({"type": "open", "view": "v", "row": 2, "only": "all", "follow": True})
+    log, _ = panel.await_(lambda c: c["type"] == "log")
+    assert (log["total"], log["done"]) == (0, False)
+    panel.server.reads.set()
+    log, _ = panel.await_(lambda c: c["type"] == "log" and c["done"])
+    assert log["total"] == 3
 
 
 def test_who_reads_further_up_is_told_only_that_there_is_more(panel: Panel) -> None:

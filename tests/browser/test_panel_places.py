@@ -1,0 +1,120 @@
+"""Where the panel is: beside the notebook in JupyterLab, below its cell elsewhere; wide and narrow."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from panel_page import connecting
+from playwright.sync_api import expect
+
+NARROW = 300  # px
+
+
+@pytest.mark.parametrize(
+    ("option", "where"),
+    [("--side", "in the side bar"), ("--split", "in a tab beside the notebook")],
+)
+def test_in_jupyterlab_the_panel_stands_beside_the_notebook(
+    lab, own_history, standin_server, option, where
+):
+    file = standin_server.script("beside.txt", "print seen beside", "sleep 600")
+    cell = f"batch = %livy_submit --name beside {file}"
+    lab.open(connecting(standin_server.folder.parent, own_history), f"%livy_panel {option}", cell)
+    lab.run(0)
+    lab.run(1)
+    expect(lab.panel(1).root).to_contain_text(f"The panel is {where}.")
+    panel = lab.panel_beside()
+    expect(panel.status).to_contain_text("connected")
+    lab.run(2)
+    expect(panel.state("beside")).to_have_text("running")
+    panel.open("beside")
+    expect(panel.log).to_contain_text("seen beside")
+    lab.picture(f"beside{option}")
+    back = panel.root.get_by_role("button", name="Back")
+    if back.is_visible():
+        back.click()
+        expect(panel.state("beside")).to_be_visible()
+        lab.picture(f"beside{option}-list")
+    panel.kill("beside")
+    expect(panel.root.locator(".livy-detail-state")).to_contain_text("killed")
+    assert width_needed(panel) <= width(panel)
+    lab.panel(1).button("Show here as well").click()
+    expect(lab.panel(1).state("beside")).to_have_text("killed")
+
+
+def test_in_notebook_7_the_panel_is_below_its_cell_and_one_line_says_why(
+    lab, own_history, large_livy
+):
+    large_livy.set(batches=3, written=50)
+    lab.open_in_notebook(connecting(large_livy.url, own_history), "%livy_panel --side")
+    lab.run(0)
+    lab.run(1)
+    panel = lab.panel(1)
+    expect(panel.root).to_contain_text("Only JupyterLab can show the panel in the side bar.")
+    expect(panel.status).to_contain_text("connected")
+    panel.open("etl-1")
+    expect(panel.line(50)).to_be_visible()
+    large_livy.set(ended=[1])
+    expect(panel.state("etl-1")).to_have_text("success")
+
+
+def test_where_nothing_runs_there_is_a_table_and_text_that_stays_the_same(
+    own_history, large_livy, tmp_path
+):
+    large_livy.set(batches=60, written=20, views={59: {"name": "<i>new</i>"}})
+    cells = [connecting(large_livy.url, own_history), "%livy_panel"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, store_widget_state=False).execute()
+    data = notebook.cells[1].outputs[0].data
+    assert data["text/plain"] == f"LivyPanel('{large_livy.url}')"
+    table = data["text/html"]
+    assert "&lt;i&gt;new&lt;/i&gt;" in table
+    assert "etl-58" in table
+    assert "… and more" in table
+    assert "<script" not in table
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_panel_of_300_pixels_can_be_used(lab, open_panel, large_livy, theme):
+    states = ("running", "dead", "success", "killed")
+    large_livy.set(
+        batches=40, written=120, views={n: {"state": states[n % 4]} for n in range(1, 40)}
+    )
+    panel = open_panel(lab, large_livy.url)
+    if theme == "dark":
+        lab.dark()
+    panel.root.evaluate(f"panel => {{ panel.style.width = '{NARROW}px'; }}")
+    expect(panel.state("etl-39")).to_be_visible()
+    assert width_needed(panel) <= width(panel)
+    expect(panel.button("success 10")).to_be_in_viewport(ratio=1)
+    lab.picture(f"narrow-list-{theme}")
+    panel.button("dead 10").click()
+    panel.row("etl-33").click()
+    expect(panel.line(120)).to_be_in_viewport()
+    expect(panel.list).to_be_hidden()
+    lab.picture(f"narrow-log-{theme}")
+    panel.root.get_by_role("button", name="Back").click()
+    panel.row("etl-33").get_by_role("checkbox").check()
+    expect(panel.root.locator(".livy-selection")).to_contain_text("1 selected")
+    panel.button("Clear").click()
+    panel.button("+ New batch").click()
+    panel.button("Submit").click()
+    expect(panel.field("file").locator(".livy-error")).to_be_visible()
+    assert width_needed(panel) <= width(panel)
+    lab.picture(f"narrow-form-{theme}")
+
+
+def width(panel) -> int:
+    return panel.root.evaluate("panel => panel.offsetWidth")
+
+
+def width_needed(panel) -> int:
+    """Return the width of the panel's content: wider than the panel means that some is cut off."""
+    return panel.root.evaluate(
+        """panel => Math.max(...[panel, ...panel.querySelectorAll(
+            ".livy-head-line, .livy-bars, .livy-detail-head, .livy-form, .livy-notices")]
+            .filter(part => part.offsetWidth)
+            .map(part => part.getBoundingClientRect().left + part.scrollWidth
+                - panel.getBoundingClientRect().left))"""
+    )
