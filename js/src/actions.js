@@ -12,9 +12,12 @@ function named(titles) {
   return titles.slice(0, NAMED).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
-/** Say whether a batch can be killed: it has not ended, and Livy lists it. */
-export function killable(store, batch) {
-  return Boolean(batch && batch.known && store.tone(batch.state) === "open");
+/** Say why a batch cannot be killed, or "" if it can. */
+export function unkillable(store, batch) {
+  const tone = batch && store.toneOf(batch);
+  if (tone === "open") return "";
+  if (tone !== "lost") return "it has ended already";
+  return batch.known ? "what became of it is not known" : "Livy has forgotten it";
 }
 
 /** Return `{element, kill(rows), copy(row)}`; `element` is the place of the question. `grid` shows what is pending. */
@@ -43,16 +46,19 @@ export function createActions({ channel, store, grid, notices }) {
   let back = null;
 
   function kill(rows) {
-    const batches = rows.map((row) => store.get(row)).filter((batch) => killable(store, batch));
-    const ended = rows.length - batches.length;
-    if (!batches.length) {
-      notices.add(rows.length === 1 ? "that batch has ended already" : "these batches have ended already", "bad");
+    const batches = rows.map((row) => store.get(row)).filter(Boolean);
+    const reasons = batches.map((batch) => unkillable(store, batch));
+    const alive = batches.filter((_, index) => !reasons[index]);
+    const rest = rows.length - alive.length;
+    if (!alive.length) {
+      const why = rows.length === 1 ? reasons[0] || "it is gone" : "none of them is known to run";
+      notices.add(`not killed: ${why}`, "bad");
       return;
     }
-    asked = batches.map((batch) => ({ row: batch.row, title: title(batch) }));
+    asked = alive.map((batch) => ({ row: batch.row, title: title(batch) }));
     const which =
       asked.length === 1 ? asked[0].title : `${asked.length} batches: ${named(asked.map((batch) => batch.title))}`;
-    say(question, `Kill ${which}?${ended ? ` (${ended} of the selected ended already)` : ""}`);
+    say(question, `Kill ${which}?${rest ? ` (${rest} of the selected ended already)` : ""}`);
     say(yes, asked.length === 1 ? "Kill" : `Kill ${asked.length}`);
     if (element.hidden) back = document.activeElement;
     element.hidden = false;

@@ -1,7 +1,8 @@
 /** The lower half: one batch's title and actions, and the tabs Log, Request and Cause. */
 
-import { killable } from "./actions.js";
+import { unkillable } from "./actions.js";
 import { attributes, button, h, link, say } from "./dom.js";
+import { createMore } from "./more.js";
 import { title } from "./rows.js";
 
 const TABS = [
@@ -27,8 +28,8 @@ export function createDetail({ channel, store, on }) {
   const state = h("span", { class: "livy-detail-state" });
   const back = button("‹ Back", () => on.back(), { class: "livy-back" });
   const links = h("span", { class: "livy-links" });
-  const copy = button("Copy line", () => on.copy(row), { title: "copy as a %livy_submit line" });
-  const resubmit = button("Resubmit", () => on.resubmit(row), { title: "open the form with what was submitted" });
+  const copy = button("Copy line", () => on.copy(row));
+  const resubmit = button("Resubmit", () => on.resubmit(row));
   const kill = button("Kill", () => on.kill(row), { class: "livy-danger" });
   const panels = {};
   const tabs = TABS.map(([key, text]) => {
@@ -62,7 +63,7 @@ export function createDetail({ channel, store, on }) {
     back,
     h("span", { class: "livy-detail-title" }, name, state),
     tablist,
-    h("span", { class: "livy-acts" }, links, copy, resubmit, kill),
+    h("span", { class: "livy-acts" }, createMore("more of this batch", links, copy, resubmit), kill),
   );
   const nothing = h("div", { class: "livy-empty" }, "Select a batch to see its log.");
   const holder = h("div", { class: "livy-tabpanels", hidden: true }, Object.values(panels));
@@ -126,7 +127,7 @@ export function createDetail({ channel, store, on }) {
 
   function showCause() {
     const lines = answer.cause || [];
-    const tone = shown ? store.tone(shown.state) : "lost";
+    const tone = shown ? store.toneOf(shown) : "lost";
     const none = {
       bad: "No cause was found in the log.",
       good: "It ended well.",
@@ -158,23 +159,31 @@ export function createDetail({ channel, store, on }) {
     );
   }
 
+  function stateWords(batch) {
+    if (batch.known) return batch.state;
+    const seen = store.stateOf(batch) === batch.state ? "" : " when last seen";
+    return `${batch.state}${seen}, from the history`;
+  }
+
   function update() {
     const batch = row === null ? null : store.get(row);
     if (!batch || batch === shown) return;
     const before = shown;
     shown = batch;
-    const tone = store.tone(batch.state);
     say(name, title(batch));
     attributes(name, { title: title(batch) });
-    say(state, batch.known ? batch.state : `${batch.state}, from the history`);
-    attributes(head, { "data-tone": tone });
-    const can = killable(store, batch);
-    attributes(kill, { "aria-disabled": !can, title: can ? null : "it has ended" });
-    for (const each of [copy, resubmit]) attributes(each, { "aria-disabled": !batch.again });
-    attributes(resubmit, {
-      title: batch.again ? "open the form with what was submitted" : "what was submitted is not known",
-    });
-    attributes(copy, { title: batch.again ? "copy as a %livy_submit line" : "what was submitted is not known" });
+    say(state, stateWords(batch));
+    attributes(head, { "data-tone": store.toneOf(batch) });
+    const why = unkillable(store, batch);
+    attributes(kill, { "aria-disabled": Boolean(why), title: why || null });
+    for (const [each, does] of [
+      [copy, "copy as a %livy_submit line"],
+      [resubmit, "open the form with what was submitted"],
+    ])
+      attributes(each, {
+        "aria-disabled": !batch.again,
+        title: batch.again ? does : "what was submitted is not known",
+      });
     const addresses = (each) => each && [each.row, each.ui, each.driver].join("\n");
     if (addresses(before) !== addresses(batch)) showLinks();
     if (

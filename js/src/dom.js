@@ -26,20 +26,30 @@ const ATTRIBUTES = new Set([
   "href",
 ]);
 
+/** What makes a box leave what is typed as it is. */
+export const VERBATIM = { spellcheck: "false", autocomplete: "off" };
+
 function set(element, name, value) {
   if (name === "on") {
     for (const [event, handler] of Object.entries(value)) element.addEventListener(event, handler);
   } else if (name === "href") {
     throw new Error("links are made by link()");
-  } else if (ATTRIBUTES.has(name) || /^(aria|data)-[a-z-]+$/.test(name)) {
+  } else if (/^(aria|data)-[a-z-]+$/.test(name)) {
+    if (value === null || value === undefined) element.removeAttribute(name);
+    else element.setAttribute(name, String(value));
+  } else if (ATTRIBUTES.has(name)) {
     if (value === false || value === null || value === undefined) element.removeAttribute(name);
-    else element.setAttribute(name, value === true && !name.startsWith("aria-") ? "" : String(value));
+    else element.setAttribute(name, value === true ? "" : String(value));
   } else {
     throw new Error(`not an attribute that this panel sets: ${name}`);
   }
 }
 
-/** Set attributes of an element, or remove those that are false, null or undefined; `on` takes `{event: handler}`. */
+/**
+ * Set attributes of an element, or remove those that are null or undefined; `on` takes `{event: handler}`.
+ *
+ * A boolean is written as HTML wants it: true and false as words for `aria-` and `data-`, by being there for others.
+ */
 export function attributes(element, properties) {
   for (const [name, value] of Object.entries(properties)) set(element, name, value);
   return element;

@@ -1,6 +1,6 @@
 /** The form to submit a batch: made from the fields that the kernel sends. */
 
-import { attributes, button, h, say } from "./dom.js";
+import { attributes, button, h, say, VERBATIM } from "./dom.js";
 import { LATE_WORDS } from "./notices.js";
 
 /**
@@ -63,7 +63,7 @@ export function createForm({ channel, notices, on }) {
     if (back && back.isConnected) back.focus({ preventScroll: true });
   }
 
-  function fill({ fields, values, note, advice }, row, heading) {
+  function fill({ fields, values, note }, row, heading) {
     const controls = new Map(fields.map((field) => [field.key, createControl(field, values[field.key], channel.view)]));
     const groups = [...new Set(fields.map((field) => field.group))];
     const trouble = h("p", { class: "livy-error", role: "alert", hidden: true });
@@ -91,7 +91,7 @@ export function createForm({ channel, notices, on }) {
         },
       },
       h("div", { class: "livy-form-head" }, h("h3", {}, heading), submit, button("Cancel", cancel), trouble),
-      [note, advice].filter(Boolean).map((text) => h("p", { class: "livy-remark" }, text)),
+      note ? h("p", { class: "livy-remark" }, note) : null,
       sets,
     );
     form.noValidate = true; // the kernel checks, and says why
@@ -117,12 +117,18 @@ export function createForm({ channel, notices, on }) {
     say(submit, "Submitting …");
     trouble.hidden = true;
     const update = notices.add(`submit requested${values.name ? `: ${values.name}` : ""}`, "busy");
+    let progress = "";
     const ack = await channel.request(
       "submit",
       { row, values },
       {
-        each: (message) => update(`submit requested: ${message.text}`, "busy"),
+        each: (message) => {
+          if (message.type !== "progress") return;
+          progress = message.text;
+          update(`submit requested: ${progress}`, "busy");
+        },
         late: (lateness) => {
+          if (lateness === "slow" && progress) return; // which says more
           update(`submit requested; ${LATE_WORDS[lateness]}`, lateness === "gone" ? "bad" : "busy");
           if (lateness === "gone") again();
         },
@@ -191,35 +197,38 @@ function createControl(field, given, view) {
 const HINTS = { list: "one a line, or with commas", args: "one a line" };
 
 function textEditor(field, given, id) {
-  const several = field.kind === "list" || field.kind === "args";
-  const properties = {
-    id,
-    placeholder: field.example,
-    spellcheck: "false",
-    autocomplete: "off",
-    "aria-describedby": `${id}-help`,
-  };
-  const input = several
-    ? h("textarea", { ...properties, rows: Math.min(6, Math.max(2, (given || []).length)), title: HINTS[field.kind] })
-    : h("input", {
-        ...properties,
-        type: "text",
-        inputmode: field.kind === "count" ? "numeric" : null,
-        "aria-required": field.required ? "true" : null,
-      });
-  if (given !== null && given !== undefined) input.value = several ? [].concat(given).join("\n") : String(given);
+  const properties = { id, placeholder: field.example, "aria-describedby": `${id}-help` };
+  if (field.kind !== "list" && field.kind !== "args") {
+    const { input, value } = createBox(given, {
+      ...properties,
+      inputmode: field.kind === "count" ? "numeric" : null,
+      "aria-required": field.required ? "true" : null,
+    });
+    return { element: input, focus: () => input.focus(), value };
+  }
+  const items = [].concat(given ?? []);
+  const rows = Math.min(6, Math.max(2, items.length));
+  const input = h("textarea", { ...properties, ...VERBATIM, rows, title: HINTS[field.kind] });
+  input.value = items.join("\n");
+  const untouched = input.value;
   return {
     element: input,
     focus: () => input.focus(),
-    value: () => {
-      if (several) return textItems(field.kind, input.value);
-      return input.value.trim() ? input.value.trim() : null;
-    },
+    value: () => textValue(field.kind, input.value, { untouched, given }),
   };
 }
 
+/**
+ * Return what a text says, or null for nothing. A text that was not touched says what was `given`, which it cannot
+ * always show as it is: an argument may hold a line break, and the last one may be empty.
+ */
+export function textValue(kind, text, { untouched, given = null }) {
+  if (text === untouched) return given;
+  return kind === "list" || kind === "args" ? textItems(kind, text) : text.trim() || null;
+}
+
 /** Return the items of a text, or null for none: of "list" one a line or with commas, of "args" one a line, as it stands. */
-export function textItems(kind, text) {
+function textItems(kind, text) {
   if (kind === "args") return text === "" ? null : text.replace(/\n$/, "").split("\n");
   const items = text
     .split(/[\n,]/)
@@ -230,56 +239,50 @@ export function textItems(kind, text) {
 
 function confEditor(field, given, id) {
   const rows = h("div", { class: "livy-conf" });
+  const pairs = new Map(); // a row's element -> its two boxes
   const [exampleKey, exampleValue] = (field.example || "=").split("=");
 
   function add(key = "", value = "") {
-    const keyBox = h("input", {
-      type: "text",
-      placeholder: exampleKey,
-      "aria-label": `${field.label}: property`,
-      spellcheck: "false",
-      autocomplete: "off",
-    });
-    const valueBox = h("input", {
-      type: "text",
-      placeholder: exampleValue,
-      "aria-label": `${field.label}: value`,
-      spellcheck: "false",
-      autocomplete: "off",
-    });
-    keyBox.value = key;
-    valueBox.value = value;
+    const boxes = [
+      createBox(key, { placeholder: exampleKey, "aria-label": `${field.label}: property` }),
+      createBox(value, { placeholder: exampleValue, "aria-label": `${field.label}: value` }),
+    ];
+    const remove = () => {
+      row.remove();
+      pairs.delete(row);
+      more.focus();
+    };
     const row = h(
       "div",
       { class: "livy-conf-row" },
-      keyBox,
-      valueBox,
-      button(
-        "×",
-        () => {
-          row.remove();
-          more.focus();
-        },
-        { class: "livy-quiet", "aria-label": "remove this property", title: "remove" },
-      ),
+      boxes.map((box) => box.input),
+      button("×", remove, { class: "livy-quiet", "aria-label": "remove this property", title: "remove" }),
     );
+    pairs.set(row, boxes);
     rows.append(row);
-    return keyBox;
+    return boxes[0].input;
   }
 
-  for (const [key, value] of Object.entries(given)) add(key, String(value));
-  if (!rows.childElementCount) add();
+  for (const [key, value] of Object.entries(given)) add(key, value);
+  if (!pairs.size) add();
   const more = button("+ property", () => add().focus(), { class: "livy-quiet", "aria-describedby": `${id}-help` });
   const element = h("div", { role: "group", "aria-labelledby": `${id}-label` }, rows, more);
   return {
     element,
     focus: () => rows.querySelector("input")?.focus(),
     value: () => {
-      const pairs = [...rows.children].map((row) =>
-        [...row.querySelectorAll("input")].map((input) => input.value.trim()),
-      );
-      const set = pairs.filter(([key, value]) => key || value);
+      const set = [...pairs.values()]
+        .map((boxes) => boxes.map((box) => box.value() ?? ""))
+        .filter(([key, value]) => key || value);
       return set.length ? Object.fromEntries(set) : null;
     },
   };
+}
+
+/** Return `{input, value()}` of one line of text; `given` is what it holds at first. */
+function createBox(given, properties) {
+  const input = h("input", { type: "text", ...VERBATIM, ...properties });
+  input.value = given ?? "";
+  const untouched = input.value;
+  return { input, value: () => textValue("text", input.value, { untouched, given }) };
 }

@@ -203,9 +203,8 @@ export function createGrid(store, clock, on) {
 
   function rowOf(row) {
     return createRow({
-      tone: store.tone,
+      store,
       elapsed: (batch) => elapsedText(store, batch, clock()),
-      check: (range) => check(row, range),
       on: {
         click: (event) => click(row, event),
         focus: () => setActive(row),
@@ -253,7 +252,7 @@ export function createGrid(store, clock, on) {
 
   function click(row, event) {
     moveTo(row);
-    if (event.ctrlKey || event.metaKey || event.shiftKey) check(row, event.shiftKey);
+    if (event.target.closest(".livy-check") || event.ctrlKey || event.metaKey || event.shiftKey) check(row, event.shiftKey);
     else on.open(row);
   }
 

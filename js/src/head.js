@@ -1,6 +1,6 @@
 /** The head of the panel: which server, how it is, the filters, and what to do with the selected batches. */
 
-import { attributes, button, h, say } from "./dom.js";
+import { attributes, button, h, say, VERBATIM } from "./dom.js";
 
 /**
  * Return `{element, filters, counts(counts, total, filters, store), checked(count, killable)}`.
@@ -24,8 +24,7 @@ export function createHead({ about, status, on }) {
     class: "livy-filter",
     placeholder: "filter …",
     "aria-label": "Filter by name, id, owner, state or cause",
-    spellcheck: "false",
-    autocomplete: "off",
+    ...VERBATIM,
     on: { input: () => on.filter({ text: box.value }), keydown: boxKey },
   });
   const mine = h("input", { type: "checkbox", on: { change: () => on.filter({ mine: mine.checked }) } });

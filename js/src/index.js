@@ -1,6 +1,6 @@
 /** The panel: composed here, for one view of the widget. */
 
-import { createActions, killable } from "./actions.js";
+import { createActions, unkillable } from "./actions.js";
 import { createChannel } from "./channel.js";
 import { createDetail } from "./detail.js";
 import { attributes, h } from "./dom.js";
@@ -53,7 +53,7 @@ function compose(model, el) {
   const grid = createGrid(store, feed.shownTime, {
     open,
     kill: (rows) => actions.kill(rows),
-    check: (rows) => head.checked(rows.length, rows.filter((row) => killable(store, store.get(row))).length),
+    check: (rows) => head.checked(rows.length, rows.filter((row) => !unkillable(store, store.get(row))).length),
     sort: (sort) => filter({ sort }),
   });
   const actions = createActions({ channel, store, grid, notices });
@@ -152,7 +152,8 @@ function compose(model, el) {
   function tick() {
     const state = feed.words();
     status.show(state);
-    attributes(shell.main, { "data-stale": String(state.stale) });
+    attributes(shell.main, { "data-stale": state.stale });
+    log.live(!state.stale, state.old);
     if (store.size) grid.tick();
     else listSoon(); // why it is empty may have changed
   }

@@ -6,6 +6,7 @@ import { createLines } from "./lines.js";
 import { createSearch } from "./logsearch.js";
 import { counted, createWhole, number } from "./logtext.js";
 import { createView } from "./logview.js";
+import { createMore } from "./more.js";
 
 const ASKS = 2; // requests for lines on their way at most
 const AHEAD = 60; // lines that are fetched beyond what is drawn
@@ -17,7 +18,7 @@ const LATE = {
 };
 
 /**
- * Put the log viewer into `host` and return `{open(row, title), close, focus, destroy}`.
+ * Put the log viewer into `host` and return `{open(row, title), live(isLive, since), focus, destroy}`.
  *
  * `row` is the panel's number of a batch, `title` its name or id: what the log is called for screen readers, and
  * what a file with it is named.
@@ -25,6 +26,8 @@ const LATE = {
 export function createLog(host, channel) {
   let log = null; // what is open: {row, title, lines, asked, known, done, follow, seen, errorAt, anchor}
   let only = "all";
+  let live = true; // what is shown is kept up to date
+  let old = ""; // if not, as of when it is
 
   const view = createView({ drawn: fetchMissing, scrolled: onScrolled, numberClicked: onNumber });
   const search = createSearch({
@@ -42,9 +45,9 @@ export function createLog(host, channel) {
     h("option", { value: "output" }, "program output"),
   );
   const follow = button("follow", toggleFollow, {
-    "aria-pressed": "false", title: "stay at the end while the log grows",
+    class: "livy-log-follow", "aria-pressed": false, title: "stay at the end while the log grows",
   });
-  const wrap = button("wrap", toggleWrap, { "aria-pressed": "false", title: "break long lines" });
+  const wrap = button("wrap", toggleWrap, { "aria-pressed": false, title: "break long lines" });
   const first = button("first error", () => findError(0, false), { title: "go to the first error or exception" });
   const before = button("↑", () => nextError(true), {
     title: "previous error (Shift+N)", "aria-label": "previous error", "aria-keyshortcuts": "Shift+N",
@@ -62,11 +65,16 @@ export function createLog(host, channel) {
   const bar = h(
     "div",
     { class: "livy-log-bar" },
-    choice,
     search.element,
-    h("span", { class: "livy-log-group livy-log-errors" }, first, before, next),
-    h("span", { class: "livy-log-group" }, follow, wrap),
-    whole.element,
+    createMore(
+      "more of this log",
+      search.matchCase,
+      h("span", { class: "livy-log-group" }, first, before, next),
+      choice,
+      wrap,
+      whole.element,
+    ),
+    follow,
   );
   const element = h(
     "div",
@@ -114,12 +122,6 @@ export function createLog(host, channel) {
     log.asked = new Map();
     tellOpen();
     view.schedule();
-  }
-
-  function close() {
-    if (!log) return;
-    channel.tell("open", { row: null, only, follow: false });
-    show(null);
   }
 
   function onChoice() {
@@ -215,13 +217,18 @@ export function createLog(host, channel) {
 
   function tellExtent() {
     const total = log ? log.lines.total : 0;
-    say(extent, total ? `${counted(total)}${log.done ? "" : " · growing"}` : "");
+    say(extent, total ? [counted(total), extentWords()].filter(Boolean).join(" · ") : "");
     note(empty, emptyWords(total));
-    attributes(follow, { "aria-pressed": String(Boolean(log && log.follow && !log.done)), disabled: !log || log.done });
+    attributes(follow, { "aria-pressed": Boolean(log && log.follow && !log.done), disabled: !log || log.done });
     const more = log ? total - log.seen : 0;
     const behind = Boolean(log && log.known && !log.follow && more > 0);
     if (behind) say(pill, `▾ ${number(more)} new ${more === 1 ? "line" : "lines"}`);
     attributes(pill, { hidden: !behind });
+  }
+
+  function extentWords() {
+    if (log.done) return "";
+    return live ? "growing" : old || "may be old";
   }
 
   function emptyWords(total) {
@@ -229,7 +236,8 @@ export function createLog(host, channel) {
     if (total) return "";
     if (!log.known) return "Waiting for the log …";
     const what = log.only === "output" ? "The program has printed nothing" : "The log is empty";
-    return log.done ? `${what}.` : `${what} so far.`;
+    if (log.done) return `${what}.`;
+    return live ? `${what} so far.` : `${what}, ${old || "as far as is known"}.`;
   }
 
   // Where the reader is
@@ -268,7 +276,7 @@ export function createLog(host, channel) {
 
   function toggleWrap() {
     view.wrap(!view.wrapped);
-    attributes(wrap, { "aria-pressed": String(view.wrapped) });
+    attributes(wrap, { "aria-pressed": view.wrapped });
   }
 
   function goTo(line) {
@@ -340,7 +348,12 @@ export function createLog(host, channel) {
 
   return {
     open,
-    close,
+    /** Say whether what is shown is kept up to date, and if not, as of when it is. */
+    live(isLive, since) {
+      if (live === isLive && old === since) return;
+      [live, old] = [isLive, since];
+      tellExtent();
+    },
     focus: () => view.element.focus({ preventScroll: true }),
     destroy() {
       offs.forEach((off) => off());

@@ -1,11 +1,11 @@
 /** The search box of a log: what is looked for, which hit of how many is shown, the next and the one before. */
 
-import { attributes, button, h, say } from "./dom.js";
+import { attributes, button, h, say, VERBATIM } from "./dom.js";
 
 const PAUSE = 250; // ms without typing until the kernel is asked
 
 /**
- * Return `{element, focus, forget, stop}`.
+ * Return `{element, matchCase, focus, forget}`: the box with its arrows, and a button.
  *
  * `ask(type, members) -> Promise of a "hits" message` asks the kernel, `from()` says from which line on to look,
  * `mark(query, matchCase)` is called when what is to be marked changes, `go(line)` to show a hit, `leave()` when the
@@ -13,14 +13,14 @@ const PAUSE = 250; // ms without typing until the kernel is asked
  */
 export function createSearch({ ask, from, mark, go, leave, failed }) {
   const box = h("input", {
-    type: "search", class: "livy-log-query", placeholder: "search", "aria-label": "Search the log", spellcheck: "false",
-    autocomplete: "off", on: { input: onInput, keydown: onKey },
+    type: "search", class: "livy-log-query", placeholder: "search", "aria-label": "Search the log", ...VERBATIM,
+    on: { input: onInput, keydown: onKey },
   });
   const count = h("span", { class: "livy-log-count", role: "status" });
   const before = button("↑", () => step(-1), { title: "previous hit (Shift+Enter)", "aria-label": "previous hit" });
   const next = button("↓", () => step(1), { title: "next hit (Enter)", "aria-label": "next hit" });
   const matchCase = button("Aa", toggleCase, {
-    title: "match case", "aria-label": "match case", "aria-pressed": "false",
+    title: "match case", "aria-label": "match case", "aria-pressed": false,
   });
   const element = h(
     "span",
@@ -28,7 +28,6 @@ export function createSearch({ ask, from, mark, go, leave, failed }) {
     h("span", { class: "livy-log-field" }, box, count),
     before,
     next,
-    matchCase,
   );
 
   let exact = false;
@@ -85,7 +84,7 @@ export function createSearch({ ask, from, mark, go, leave, failed }) {
 
   function toggleCase() {
     exact = !exact;
-    attributes(matchCase, { "aria-pressed": String(exact) });
+    attributes(matchCase, { "aria-pressed": exact });
     onInput();
   }
 
@@ -106,6 +105,7 @@ export function createSearch({ ask, from, mark, go, leave, failed }) {
 
   return {
     element,
+    matchCase,
     focus() {
       box.focus();
       box.select();

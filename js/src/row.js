@@ -14,24 +14,15 @@ const text = () => h("span", { class: "livy-text" });
 /**
  * Return `{element, fill(batch, {checked, open, asked}), tick()}`.
  *
- * `tone(state)` and `elapsed(batch)` say how a state is meant and how long a batch has run; `check(range)` is called
- * by the box, with whether Shift was held; `on` are the row's own handlers. `asked` says what was asked of the kernel.
+ * `store` knows how a batch is, `elapsed(batch)` for how long it has run; `on` are the row's handlers. `asked` says
+ * what was asked of the kernel.
  */
-export function createRow({ tone, elapsed, check, on }) {
-  const box = h("input", {
-    type: "checkbox",
-    tabindex: -1,
-    on: {
-      click: (event) => {
-        event.stopPropagation();
-        check(event.shiftKey);
-      },
-    },
-  });
+export function createRow({ store, elapsed, on }) {
+  const box = h("input", { type: "checkbox", tabindex: -1 });
   const icon = h("span", { class: "livy-icon", "aria-hidden": "true" });
   const [state, name, id, owner, time, note] = [text(), text(), text(), text(), text(), text()];
   const filled = h("span");
-  const bar = h("span", { class: "livy-bar", "aria-hidden": "true", hidden: true }, filled);
+  const bar = h("span", { class: "livy-bar", role: "img", hidden: true }, filled);
   const history = h(
     "span",
     { class: "livy-history", role: "img", "aria-label": "from the history", title: FORGOTTEN, hidden: true },
@@ -61,11 +52,12 @@ export function createRow({ tone, elapsed, check, on }) {
     if (shown === batch && shownAsked === asked) return;
     shown = batch;
     shownAsked = asked;
-    const kind = tone(batch.state);
-    attributes(element, { "data-tone": kind, "data-known": batch.known ? "true" : "false" });
+    const tone = store.toneOf(batch);
+    attributes(element, { "data-tone": tone, "data-known": Boolean(batch.known) });
     attributes(box, { "aria-label": `select ${title(batch)}` });
-    say(icon, ICONS[kind]);
-    say(state, batch.state);
+    say(icon, ICONS[tone]);
+    say(state, store.stateOf(batch));
+    attributes(state, { title: store.stateOf(batch) });
     say(name, batch.name || "–");
     attributes(name, { title: batch.name || null });
     attributes(history, { hidden: Boolean(batch.known) });
@@ -77,11 +69,11 @@ export function createRow({ tone, elapsed, check, on }) {
   }
 
   function showNote(batch, asked) {
-    const percent = batch.part === null ? null : Math.round(batch.part * 100);
-    say(note, asked || [percent === null ? "" : `${percent} %`, batch.note].filter(Boolean).join("  "));
-    attributes(note, { title: asked || batch.note || null, "data-pending": asked ? "true" : "false" });
-    attributes(bar, { hidden: percent === null || asked !== "" });
-    filled.style.width = `${percent || 0}%`;
+    const percent = batch.part === null ? "" : `${Math.round(batch.part * 100)} %`;
+    say(note, asked || batch.note || percent);
+    attributes(note, { title: asked || batch.note || null, "data-pending": Boolean(asked) });
+    attributes(bar, { hidden: !percent || Boolean(asked), title: percent, "aria-label": percent });
+    filled.style.width = percent.replace(" ", "");
   }
 
   return { element, fill, tick };

@@ -32,8 +32,17 @@ export function createRows() {
     all() {
       return byRow.values();
     },
-    tone(state) {
-      return tones[state] || "lost";
+    /** Return what is meant by a batch's state in words, as stateOf returns them: "good", "bad", "open" or "lost". */
+    tone(words) {
+      return tones[words] || "lost";
+    },
+    /** Return a batch's state in a few words. What ran when Livy forgot it is not known to run. */
+    stateOf(batch) {
+      return !batch.known && tones[batch.state] === "open" ? `was ${batch.state}` : batch.state;
+    },
+    /** Return how a batch is: the one place that decides what it looks like and what can be done with it. */
+    toneOf(batch) {
+      return this.tone(this.stateOf(batch));
     },
     reset({ rev: newRev, columns, tones: newTones }) {
       names = Object.keys(columns);
@@ -68,7 +77,7 @@ function haystack(batch) {
 /**
  * Return what the list shows: `{rows, counts, total}`.
  *
- * `rows` are the row numbers in order. `counts` says how many there are of each state among those that `text` and `mine`
+ * `rows` are the row numbers in order. `counts` says how many there are of each state, in words, among those that `text` and `mine`
  * leave, most urgent tone first; `total` is their sum. `states` is a set of states, empty for all.
  */
 export function select(store, { text = "", mine = false, states = new Set(), sort = null, now = 0 } = {}) {
@@ -79,9 +88,10 @@ export function select(store, { text = "", mine = false, states = new Set(), sor
   for (const batch of store.all()) {
     if (mine && !batch.mine) continue;
     if (needle && !haystack(batch).includes(needle)) continue;
-    counts.set(batch.state, (counts.get(batch.state) || 0) + 1);
+    const state = store.stateOf(batch);
+    counts.set(state, (counts.get(state) || 0) + 1);
     total += 1;
-    if (!states.size || states.has(batch.state)) found.push(batch);
+    if (!states.size || states.has(state)) found.push(batch);
   }
   for (const state of states) if (!counts.has(state)) counts.set(state, 0); // a pressed chip stays there to be released
   found.sort(comparison(store, sort, now));
@@ -98,7 +108,7 @@ function comparison(store, sort, now) {
   const sign = sort.down ? -1 : 1;
   const key =
     {
-      state: (batch) => TONES.indexOf(store.tone(batch.state)) + batch.state,
+      state: (batch) => TONES.indexOf(store.toneOf(batch)) + batch.state,
       elapsed: (batch) => elapsed(store, batch, now),
       note: (batch) => (batch.part === null ? batch.note : batch.part),
     }[sort.by] || ((batch) => batch[sort.by]);
@@ -121,7 +131,7 @@ function comparison(store, sort, now) {
 export function elapsed(store, batch, now) {
   if (batch.start === null) return null;
   if (batch.end !== null) return Math.max(0, batch.end - batch.start);
-  return store.tone(batch.state) === "open" && batch.known ? Math.max(0, now - batch.start) : null;
+  return store.toneOf(batch) === "open" ? Math.max(0, now - batch.start) : null;
 }
 
 /** Return seconds as "02:10", "1:02:10" or "3 d 02:10:00"; ">" before it where the true beginning is not known. */

@@ -28,13 +28,18 @@ function ago(seconds) {
 }
 
 /**
- * Return `{tone, text, stale}`: tone "good", "busy" or "bad"; stale when the list may be old.
+ * Return `{tone, text, stale, old}`: tone "good", "busy" or "bad"; stale when list and log may be old; old: as of when.
  *
  * `kernel` is the channel's word, `status` the last status message or null, `now` the kernel's clock in seconds, `asOf`
  * when the server was last seen (seconds, or 0 when it never was).
  */
-export function words({ kernel, status, now, asOf }) {
-  const old = asOf ? `as of ${clock(asOf, now)}` : "";
+export function words(facts) {
+  const old = facts.asOf ? `as of ${clock(facts.asOf, facts.now)}` : "";
+  const said = how(facts, old);
+  return { ...said, old: said.stale ? old : "" };
+}
+
+function how({ kernel, status, now }, old) {
   const bracket = old ? ` (${old})` : "";
   if (kernel === "gone") return { tone: "bad", stale: true, text: `kernel gone${bracket}; run %livy_panel again` };
   if (!status) {
@@ -70,10 +75,10 @@ export function createStatus() {
   element.append(spoken);
   return {
     element,
-    show({ tone, text: line, stale }) {
+    show({ tone, text: line }) {
       say(text, line);
       say(spoken, line.replace(/,? (for )?(just now|\d+ (s|min)( ago)?)/g, ""));
-      attributes(element, { "data-tone": tone, "data-stale": String(stale), title: line });
+      attributes(element, { "data-tone": tone, title: line });
     },
   };
 }

@@ -24,6 +24,20 @@ test("the palette and true colours are checked, and what is out of range is no c
   assert.deepEqual(pieces(`${ESC}[38;5;256mx`), [{ text: "x", classes: [] }]);
 });
 
+test("what begins ends by its own code, by another's, or with all", () => {
+  const last = (codes) => pieces(`${codes.map((code) => `${ESC}[${code}m`).join("")}x`)[0].classes;
+  assert.deepEqual(last(["1;2;3;4;9"]), ["ansi-bold", "ansi-dim", "ansi-italic", "ansi-underline", "ansi-strikethrough"]);
+  assert.deepEqual(last(["1;3;31", "22"]), ["ansi-italic", "ansi-red-fg"]);
+  assert.deepEqual(last(["1;31;42", "39"]), ["ansi-bold", "ansi-green-bg"]);
+  assert.deepEqual(last(["31;42", "49"]), ["ansi-red-fg"]);
+  assert.deepEqual(last(["31;42;7"]), ["ansi-green-fg", "ansi-red-bg"]);
+  assert.deepEqual(last(["31;7", "27"]), ["ansi-red-fg"]);
+  assert.deepEqual(last(["1;31;44;7", ""]), []);
+  assert.deepEqual(last(["107;92"]), ["ansi-bright-green-fg", "ansi-bright-white-bg"]);
+  assert.deepEqual(last(["38;5;1;1"]), ["ansi-bold", "ansi-red-fg"]);
+  assert.deepEqual(last(["38;2;1;2", "38", "38;5", "38;9;4", "8;5;99"]), ["ansi-underline"]);
+});
+
 test("a colour that is over leaves no true colour behind", () => {
   assert.deepEqual(pieces(`${ESC}[38;2;1;2;3mx${ESC}[32my`)[1], { text: "y", classes: ["ansi-green-fg"] });
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { unkillable } from "../src/actions.js";
 import { createRows, duration, elapsedText, select, title } from "../src/rows.js";
 
 const TONES = { running: "open", dead: "bad", success: "good", lost: "lost" };
@@ -94,6 +95,18 @@ test("counts are of what filter and mine leave, the urgent first, and a pressed 
     ],
     total: 3,
   });
+});
+
+test("what ran when Livy forgot it is neither shown nor counted nor sorted as running", () => {
+  const running = { state: "running", end: null };
+  const store = filled(batch(1, running), batch(2, { ...running, known: 0 }), batch(3, { state: "dead", known: 0 }));
+  assert.deepEqual([1, 2, 3].map((row) => store.toneOf(store.get(row))), ["open", "lost", "bad"]);
+  assert.deepEqual(select(store).counts, [["running", 1], ["dead", 1], ["was running", 1]]);
+  assert.deepEqual(select(store, { states: new Set(["running"]) }).rows, [1]);
+  assert.deepEqual(select(store, { sort: { by: "state", down: false } }).rows, [1, 3, 2]);
+  assert.match(unkillable(store, store.get(2)), /forgotten/);
+  assert.match(unkillable(store, store.get(3)), /ended/);
+  assert.equal(unkillable(store, store.get(1)), "");
 });
 
 test("columns are sorted as people read them, and what is not known stands last both ways", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { webAddress } from "../src/dom.js";
-import { textItems } from "../src/form.js";
+import { textValue } from "../src/form.js";
 import { bounded } from "../src/layout.js";
 import { clock, words } from "../src/status.js";
 
@@ -11,7 +11,7 @@ const say = (given) =>
   words({ kernel: "alive", status: connected, now: NOW, asOf: given.status?.seen || connected.seen, ...given });
 
 test("connected counts from the last look", () => {
-  assert.deepEqual(say({}), { tone: "good", stale: false, text: "connected, 2 s ago" });
+  assert.deepEqual(say({}), { tone: "good", stale: false, old: "", text: "connected, 2 s ago" });
 });
 
 test("a server that was not looked at for long is not called connected", () => {
@@ -24,6 +24,7 @@ test("trouble is said with since-when and why, and the list is marked as old", (
   assert.deepEqual(say({ status }), {
     tone: "bad",
     stale: true,
+    old: "as of 14:00",
     text: "unreachable since 14:00; list as of 14:00: Connection refused",
   });
 });
@@ -32,6 +33,7 @@ test("a busy kernel with live looks is not a dead list", () => {
   assert.deepEqual(say({ kernel: "busy" }), {
     tone: "busy",
     stale: false,
+    old: "",
     text: "connected, 2 s ago; kernel busy: the list is live, what is asked of it waits",
   });
 });
@@ -64,12 +66,26 @@ test("only addresses of the web become links", () => {
 });
 
 test("lists are read by line or comma, arguments by line alone", () => {
-  assert.deepEqual(textItems("list", " a.jar, b.jar\n\nc.jar "), ["a.jar", "b.jar", "c.jar"]);
-  assert.deepEqual(textItems("args", "one, two\n\n three\n"), ["one, two", "", " three"]);
-  assert.equal(textItems("list", " \n"), null);
-  assert.equal(textItems("args", ""), null);
+  const said = (kind, text) => textValue(kind, text, { untouched: "as it was" });
+  assert.deepEqual(said("list", " a.jar, b.jar\n\nc.jar "), ["a.jar", "b.jar", "c.jar"]);
+  assert.deepEqual(said("args", "one, two\n\n three\n"), ["one, two", "", " three"]);
+  assert.equal(said("list", " \n"), null);
+  assert.equal(said("args", ""), null);
+  assert.equal(said("size", " 2g "), "2g");
 });
 
 test("the divider leaves room on both sides", () => {
   assert.deepEqual([bounded(-5), bounded(42.4), bounded(99)], [15, 42, 75]);
+});
+
+test("a text that was not touched says what it was given, though it cannot show it", () => {
+  for (const given of [["two\nlines", "x"], ["x", ""], [""], ["a,b"]]) {
+    const untouched = given.join("\n");
+    assert.equal(textValue("args", untouched, { untouched, given }), given);
+    assert.equal(textValue("list", untouched, { untouched, given }), given);
+  }
+  assert.equal(textValue("count", "4", { untouched: "4", given: 4 }), 4);
+  assert.equal(textValue("text", " x ", { untouched: " x ", given: " x " }), " x ");
+  assert.equal(textValue("args", "", { untouched: "", given: undefined }), null);
+  assert.deepEqual(textValue("args", "x\ny", { untouched: "x", given: ["x"] }), ["x", "y"]);
 });

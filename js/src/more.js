@@ -1,0 +1,32 @@
+/** What there is no room for in a narrow place: behind a button with three dots there, in its line elsewhere. */
+
+import { attributes, button, h } from "./dom.js";
+
+/** Return an element with `children` in it. `label` is what the button is called. Whether it is needed is for CSS to say. */
+export function createMore(label, ...children) {
+  const dots = button("⋯", () => show(!isOpen()), {
+    class: "livy-dots", title: label, "aria-label": label, "aria-expanded": false,
+  });
+  const items = h("span", { class: "livy-more-items" }, children);
+  const element = h("span", { class: "livy-more", on: { keydown, focusout } }, dots, items);
+
+  const isOpen = () => element.dataset.open === "true";
+
+  function show(open) {
+    attributes(element, { "data-open": open });
+    attributes(dots, { "aria-expanded": open });
+  }
+
+  function keydown(event) {
+    if (event.key !== "Escape" || !isOpen()) return;
+    show(false);
+    dots.focus();
+    event.preventDefault();
+  }
+
+  function focusout(event) {
+    if (event.relatedTarget && !element.contains(event.relatedTarget)) show(false);
+  }
+
+  return element;
+}
