@@ -5,6 +5,7 @@ import { toClipboard } from "./logtext.js";
 import { LATE_WORDS } from "./notices.js";
 import { title } from "./rows.js";
 
+const ENDED = "it has ended already";
 const NAMED = 5; // batches named in a question; of more, the number is said
 
 function named(titles) {
@@ -16,7 +17,7 @@ function named(titles) {
 export function unkillable(store, batch) {
   const tone = batch && store.toneOf(batch);
   if (tone === "open") return "";
-  if (tone !== "lost") return "it has ended already";
+  if (tone !== "lost") return ENDED;
   return batch.known ? "what became of it is not known" : "Livy has forgotten it";
 }
 
@@ -50,6 +51,7 @@ export function createActions({ channel, store, grid, notices }) {
     const reasons = batches.map((batch) => unkillable(store, batch));
     const alive = batches.filter((_, index) => !reasons[index]);
     const rest = rows.length - alive.length;
+    const restWords = reasons.some((why) => why && why !== ENDED) ? "not known to run" : "ended already";
     if (!alive.length) {
       const why = rows.length === 1 ? reasons[0] || "it is gone" : "none of them is known to run";
       notices.add(`not killed: ${why}`, "bad");
@@ -58,7 +60,7 @@ export function createActions({ channel, store, grid, notices }) {
     asked = alive.map((batch) => ({ row: batch.row, title: title(batch) }));
     const which =
       asked.length === 1 ? asked[0].title : `${asked.length} batches: ${named(asked.map((batch) => batch.title))}`;
-    say(question, `Kill ${which}?${rest ? ` (${rest} of the selected ended already)` : ""}`);
+    say(question, `Kill ${which}?${rest ? ` (${rest} of the selected ${restWords})` : ""}`);
     say(yes, asked.length === 1 ? "Kill" : `Kill ${asked.length}`);
     if (element.hidden) back = document.activeElement;
     element.hidden = false;

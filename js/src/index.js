@@ -136,7 +136,7 @@ function compose(model, el) {
 
   function list({ fresh = false } = {}) {
     const { rows, counts, total } = select(store, { ...filters, now: feed.now() });
-    head.counts(counts, total, filters, store);
+    if (feed.complete) head.counts(counts, total, filters, store);
     grid.show(rows, { sort: filters.sort, fresh, note: emptyText() });
     detail.update();
     if (opening === null || !store.get(opening)) return;

@@ -188,6 +188,7 @@ export function createView({ drawn, scrolled, numberClicked }) {
   }
 
   function onScroll() {
+    if (element.clientHeight !== scroller.view) return onResize(); // the browser moved the bar, not the reader
     const step = scroller.scrolled(element.scrollTop);
     if (!step) return;
     moved(step < 0);
