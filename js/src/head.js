@@ -12,7 +12,7 @@ export function createHead({ about, status, on }) {
   const name = h(
     "span",
     { class: "livy-server", title: `${about.server || ""}${as}` },
-    "Livy · ",
+    h("span", { class: "livy-brand" }, "Livy · "),
     about.server || "",
     as,
   );
