@@ -146,8 +146,9 @@ export function createForm({ channel, notices, on }) {
     update(seen ? "" : `not submitted: ${ack.text}`, "bad");
     const errors = Object.entries(ack.errors || {});
     const elsewhere = errors.filter(([key]) => !controls.has(key)).map(([key, text]) => `${key}: ${text}`);
-    say(trouble, [ack.text, ...elsewhere].filter(Boolean).join("; "));
-    trouble.hidden = false;
+    const isBelow = errors.some(([key, text]) => text === ack.text && controls.has(key));
+    say(trouble, [isBelow ? "" : ack.text, ...elsewhere].filter(Boolean).join("; "));
+    trouble.hidden = !trouble.textContent;
     for (const [key, text] of errors) controls.get(key)?.fail(text);
     const first = errors.find(([key]) => controls.has(key));
     if (seen && first) controls.get(first[0]).focus();

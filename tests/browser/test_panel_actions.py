@@ -172,3 +172,15 @@ def test_a_reader_who_scrolled_up_stays_and_is_told_of_new_lines_and_lost_ones_a
         "lines lost here: more than the 200 that the server keeps"
     )
     expect(panel.log).to_contain_text("line 957")
+
+
+def test_a_log_is_followed_on_when_a_question_below_it_came_and_went(lab, open_panel, large_livy):
+    large_livy.set(batches=1, written=150)
+    panel = open_panel(lab, large_livy.url)
+    panel.open("etl-0")
+    expect(panel.line(150)).to_be_in_viewport()
+    panel.root.locator(".livy-acts").get_by_role("button", name="Kill").click()
+    panel.question.get_by_role("button", name="Keep running").click()
+    large_livy.set(written=160)
+    expect(panel.line(160)).to_be_in_viewport()
+    expect(panel.button("follow")).to_have_attribute("aria-pressed", "true")
