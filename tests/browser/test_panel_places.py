@@ -105,6 +105,27 @@ def test_a_panel_of_300_pixels_can_be_used(lab, open_panel, large_livy, theme):
     lab.picture(f"narrow-form-{theme}")
 
 
+def test_where_it_is_narrow_but_tall_the_log_stands_below_the_list_and_seldom_things_behind_dots(
+    lab, open_panel, large_livy
+):
+    large_livy.set(batches=3, written=120)
+    panel = open_panel(lab, large_livy.url)
+    panel.root.evaluate("panel => { panel.style.width = '250px'; panel.style.height = '700px'; }")
+    panel.open("etl-2")
+    expect(panel.line(120)).to_be_visible()
+    expect(panel.list).to_be_visible()
+    expect(panel.button("wrap")).to_be_hidden()
+    more = panel.button("more of this log")
+    more.click()
+    panel.button("wrap").click()
+    expect(panel.button("wrap")).to_have_attribute("aria-pressed", "true")
+    assert width_needed(panel) <= width(panel)
+    lab.picture("narrow-and-tall")
+    lab.page.keyboard.press("Escape")
+    expect(panel.button("wrap")).to_be_hidden()
+    expect(more).to_be_focused()
+
+
 def width(panel) -> int:
     return panel.root.evaluate("panel => panel.offsetWidth")
 
