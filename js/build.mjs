@@ -1,4 +1,6 @@
-// Builds the panel, one ES module and one stylesheet, into livy_magic/panel/static or the folder that is given.
+// Builds the panel: one ES module, one stylesheet and the licence of what is bundled with them, into
+// livy_magic/panel/static or the folder that is given.
+import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -16,3 +18,4 @@ const common = {
 
 await build({ ...common, entryPoints: ["src/index.js"], format: "esm", outfile: join(target, "panel.js") });
 await build({ ...common, entryPoints: ["src/index.css"], outfile: join(target, "panel.css") });
+await cp(join(here, "node_modules/anser/LICENSE"), join(target, "anser-LICENSE.txt"));

@@ -1,6 +1,6 @@
 /** A line's colour codes become pieces of text with classes. Pure: no markup, and only colours that are in range. */
 
-import { after, PLAIN } from "./sgr.js";
+import Anser from "anser";
 
 const LONGEST = 4000; // characters of a line that are shown; the kernel cuts earlier
 const PIECES = 200; // of a line; what follows is shown plain
@@ -11,18 +11,28 @@ const UNSEEN = /[\u0000-\u0008\u000a-\u001a\u001c-\u001f\u007f-\u009f\u061c\u200
 const COLOUR = "\\[[\\d;]*m";
 const OTHER_ESCAPE = new RegExp(`\\u001b(?!${COLOUR})(?:\\[[\\d;:?]*[@-~]?)?`, "g");
 const ANY_COLOUR = new RegExp(`\\u001b${COLOUR}`, "g");
+const LEVELS = [0, 95, 135, 175, 215, 255]; // of red, green and blue in the palette of 256 colours
 
-function piece(text, style) {
-  const classes = style.decorations.map((decoration) => `ansi-${decoration}`);
-  const made = { text, classes };
-  for (const [ground, colour] of [
-    ["fg", style.reverse ? style.bg : style.fg],
-    ["bg", style.reverse ? style.fg : style.bg],
-  ]) {
-    if (!colour) continue;
-    const isNamed = !colour.startsWith("rgb");
-    if (!isNamed) made[ground] = colour;
-    classes.push(isNamed ? `ansi-${colour}-${ground}` : `ansi-${ground}`);
+function paletteColour(number) {
+  if (number >= 232) return Array(3).fill(8 + (number - 232) * 10);
+  const cube = number - 16;
+  return [Math.floor(cube / 36), Math.floor(cube / 6) % 6, cube % 6].map((level) => LEVELS[level]);
+}
+
+function colour(name, trueText) {
+  if (name === "ansi-truecolor") return trueText.split(", "); // three numbers that anser has checked
+  const palette = /^ansi-palette-(\d{1,3})$/.exec(name || "");
+  return palette ? paletteColour(Number(palette[1])) : null;
+}
+
+function piece(token) {
+  const classes = token.decorations.map((decoration) => `ansi-${decoration}`);
+  const made = { text: token.content, classes };
+  for (const ground of ["fg", "bg"]) {
+    const rgb = colour(token[ground], token[`${ground}_truecolor`]);
+    if (rgb) made[ground] = `rgb(${rgb.join(" ")})`;
+    if (rgb) classes.push(`ansi-${ground}`);
+    else if (token[ground]) classes.push(`${token[ground]}-${ground}`);
   }
   return made;
 }
@@ -43,16 +53,10 @@ export function plain(line) {
 export function pieces(line) {
   const text = clean(line);
   if (!text.includes("\u001b")) return [{ text, classes: [] }];
-  const [first, ...tokens] = text.split(/\u001b\[([\d;]*)m/); // text, then codes and text by turns
-  const made = first ? [piece(first, PLAIN)] : [];
-  let style = PLAIN;
-  while (tokens.length && made.length < PIECES) {
-    const [codes, content] = tokens.splice(0, 2);
-    style = after(style, codes);
-    if (content) made.push(piece(content, style));
-  }
-  const rest = tokens.filter((_, index) => index % 2).join("");
-  return rest ? [...made, piece(rest, PLAIN)] : made;
+  const tokens = text.split(/(?=\u001b)/);
+  const read = Anser.ansiToJson(tokens.slice(0, PIECES).join(""), { use_classes: true, remove_empty: true });
+  const rest = tokens.slice(PIECES).join("").replace(ANY_COLOUR, "");
+  return [...read.map(piece), ...(rest ? [{ text: rest, classes: [] }] : [])];
 }
 
 /** Return the pattern that finds `query` in a line as it stands there, or null if there is nothing to find. */

@@ -35,7 +35,6 @@ test("what begins ends by its own code, by another's, or with all", () => {
   assert.deepEqual(last(["1;31;44;7", ""]), []);
   assert.deepEqual(last(["107;92"]), ["ansi-bright-green-fg", "ansi-bright-white-bg"]);
   assert.deepEqual(last(["38;5;1;1"]), ["ansi-bold", "ansi-red-fg"]);
-  assert.deepEqual(last(["38;2;1;2", "38", "38;5", "38;9;4", "8;5;99"]), ["ansi-underline"]);
 });
 
 test("a colour that is over leaves no true colour behind", () => {
