@@ -12,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "livy_magic" / "panel" / "static"
-LARGEST = 80 * 1024  # bytes of both: they go to the browser with each panel, and into saved notebooks
+LARGEST = (
+    80 * 1024
+)  # bytes of both: they go to the browser with each panel, and into saved notebooks
 
 
 @pytest.fixture(scope="module")
