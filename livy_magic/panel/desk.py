@@ -119,8 +119,8 @@ class Desk:
 
     def do(self, work: Callable[[], None]) -> None:
         """Have something done by the desk's thread."""
-        self._inbox.put(work)
-        with self._starting:
+        with self._starting:  # or it could be put where the thread has just looked, and ended
+            self._inbox.put(work)
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(
                     target=self._run, name="livy-magic-panel", daemon=True
@@ -185,13 +185,21 @@ class Desk:
         unsubscribe = self.livy.watcher.roster.subscribe(lambda _: self.do(self._note_news))
         try:
             self._turn(0.0)
-            while self._views or not self._inbox.empty():
+            while not self._has_left():
                 rest = self._told_at + BEAT - time.monotonic()
                 self._turn(max(0.0, rest) if self._is_news else PATROL)
         finally:
             unsubscribe()
+
+    def _has_left(self) -> bool:
+        """End when there is nothing left to do; who comes later starts another thread."""
+        with self._starting:
+            if self._views or not self._inbox.empty():
+                return False
             self._looking.close()
             self._is_looking = False
+            self._thread = None
+            return True
 
     def _turn(self, pause: float) -> None:
         """Do what there is to do, and tell the news when it is time."""

@@ -109,8 +109,8 @@ class Rows:
         }
 
     def infos(self) -> list[BatchInfo]:
-        """Return what is known of all batches, the newest first."""
-        return [row.info for row in reversed(self._rows.values())]
+        """Return what is known of all batches, the newest first; any thread may ask."""
+        return [row.info for row in reversed(list(self._rows.values()))]
 
     def begin(self, entries: Sequence[Entry], snapshot: ListSnapshot) -> None:
         """Take the history, newest first, and the list as it was first seen.
