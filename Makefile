@@ -4,7 +4,7 @@
 # test   everything, on the real Livy and in a real browser as well
 # js     build the panel's JavaScript anew from js/, and test it; wants Node
 # bench-peers  what pylivy, Airflow and ipydatagrid cost, in environments of their own
-# bench  the README's figures, each beside its reference; about a quarter of an hour
+# bench  the README's figures, each beside its reference; about twenty minutes
 
 VENV ?= .venv
 # The private Livy's Java comes as a Python package for 3.10 and 3.11; newer ones need a JDK 17 or 21.
