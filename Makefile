@@ -3,8 +3,8 @@
 # check  lint, types and pure tests: the quick part
 # test   everything, on the real Livy and in a real browser as well
 # js     build the panel's JavaScript anew from js/, and test it; wants Node
-# bench-peers  what watching costs with pylivy and Airflow, in environments of their own
-# bench  the README's figures, each beside its reference; about a quarter of an hour
+# bench-peers  what pylivy, Airflow and ipydatagrid cost, in environments of their own
+# bench  the README's figures, each beside its reference; about twenty minutes
 
 VENV ?= .venv
 # The private Livy's Java comes as a Python package for 3.10 and 3.11; newer ones need a JDK 17 or 21.
@@ -38,18 +38,18 @@ check: lint types unit
 
 test: check live browser notebooks
 
-bench: $(TEST)
-	@PYTHONPATH=tests $(BIN)/python tests/bench
+bench: $(TEST) chromium
+	@PYTHONPATH=tests:tests/browser $(BIN)/python tests/bench $(PARTS)
 
-bench-peers: $(TEST) $(PEERS)/.installed
-	@PYTHONPATH=tests $(BIN)/python tests/bench/peers.py $(PEERS)
+bench-peers: $(TEST) $(PEERS)/.installed chromium
+	@PYTHONPATH=tests:tests/browser $(BIN)/python tests/bench/peers.py $(PEERS)
 
 $(PEERS)/.installed:
-	@echo "Installing pylivy and Airflow's LivyHook (about 500 MB) ..."
-	@"$(PYTHON)" -m venv $(PEERS)/pylivy
-	@"$(PYTHON)" -m venv $(PEERS)/airflow
+	@echo "Installing pylivy, Airflow's LivyHook and ipydatagrid (about 800 MB) ..."
+	@for peer in pylivy airflow ipydatagrid; do "$(PYTHON)" -m venv $(PEERS)/$$peer; done
 	@$(PEERS)/pylivy/bin/pip install --quiet livy==0.8.0
 	@$(PEERS)/airflow/bin/pip install --quiet apache-airflow-providers-apache-livy==4.6.4
+	@$(PEERS)/ipydatagrid/bin/pip install --quiet ipydatagrid==1.4.0 'jupyterlab>=4.6,<4.7'
 	@touch $@
 
 lint: $(TEST)

@@ -47,8 +47,10 @@ export function createFeed({ channel, model, changed, said }) {
 
   channel.on("status", (message) => {
     setClock(message);
+    const wasSeen = lastSeen();
     status = message;
     if (message.seen) model.set("as_of", message.seen); // in this model alone, for a notebook that is saved
+    if (complete && !wasSeen) changed(); // now it is what the server has, and not the history alone
     said();
   });
 

@@ -64,3 +64,13 @@ test("what runs in an old list stands still", () => {
   });
   assert.equal(feed.shownTime(), kernelTime - 61);
 });
+
+test("a list is one of the server when that has been seen, which is told as a change", () => {
+  const { feed, heard, handlers, snapshot } = feedOf();
+  snapshot(1);
+  assert.equal(feed.complete, false);
+  const now = Date.now() / 1000;
+  for (const seen of [now, now + 1]) handlers.status({ type: "status", state: "connected", seen, now });
+  assert.equal(feed.complete, true);
+  assert.equal(heard.changes, 2);
+});

@@ -293,6 +293,8 @@ class Desk:
                 self._rows.kept.add(number)
         if view.log is not None:
             view.log.follow = follow
+            if view.log.batch.snapshot.lines:  # who clicked is not kept waiting for the next beat
+                view.log.tell_news()
         self._is_news = True
 
     def _close_log(self, view: View) -> None:

@@ -86,12 +86,12 @@ class LogView:
         if state == self._told:
             return
         first, self._told = self._told is None, state
+        if total > known and (self.follow or first):  # before it is missed, and asked for
+            start = max(known, total - MOST)
+            self._tell_lines({"type": "tail", **self._about, "total": total}, start, total)
         self._tell(
             {"type": "log", **self._about, "total": total, "done": state[1], "trouble": state[2]}
         )
-        if total > known and (self.follow or first):
-            start = max(known, total - MOST)
-            self._tell_lines({"type": "tail", **self._about, "total": total}, start, total)
 
     def answer(self, message: Message) -> None:
         """Answer a message."""

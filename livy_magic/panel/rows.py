@@ -16,7 +16,7 @@ from ..display import FROM_HISTORY
 from ..models import BatchId, BatchInfo, is_final, is_success
 from ..redact import plain
 from ..roster import ListSnapshot
-from ..snapshot import is_another
+from ..snapshot import contradicts, is_another
 from .notes import note
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Row:
         is_new: It was not there a moment before that.
         entry: Its submission, if that was made from here.
         ended: When its end was seen.
+        killed: It was killed from here, so a list that still has it is older than that.
         known: The server lists it.
         cells: What is shown, in the order of :data:`COLUMNS`.
     """
@@ -51,6 +52,7 @@ class Row:
     is_new: bool = False
     entry: Entry | None = None
     ended: float | None = None
+    killed: bool = False
     known: bool = True
     cells: tuple[Any, ...] = field(default=(), repr=False)
 
@@ -142,7 +144,9 @@ class Rows:
         vanished = dict(self._listed)
         for info in snapshot.batches:
             row = self._listed.get(info.id)
-            if row is None or is_another(row.info, info):
+            if row is not None and row.killed and not contradicts(row.info, info):
+                del vanished[info.id]
+            elif row is None or is_another(row.info, info):
                 is_new = before is not None and now - before < CONTINUOUS
                 row = self._list(info, now, is_new=is_new, entry=self._find(info))
                 changed.append(row)
@@ -163,6 +167,7 @@ class Rows:
         row = self._rows.get(number)
         if row is None:
             return Changes([], [])
+        row.killed = True
         if not is_final(row.info.state):
             row.info, row.ended = replace(row.info, state=state), now
             row.cells = self._cells(row)

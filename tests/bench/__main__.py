@@ -1,4 +1,4 @@
-"""Measure, and print a table: ``PYTHONPATH=tests python tests/bench [loading] [submitting] [watching] [private_livy]``."""
+"""Measure, and print a table: ``make bench``, or some of its parts: ``make bench PARTS="loading showing"``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 
 import loading
 import private_livy
+import showing
 import submitting
 import watching
 from report import HEAD
@@ -16,6 +17,7 @@ PARTS = {
     "loading": loading,
     "submitting": submitting,
     "watching": watching,
+    "showing": showing,
     "private_livy": private_livy,
 }
 

@@ -1,6 +1,7 @@
-"""What watching costs with other clients, in environments of their own: ``make bench-peers``.
+"""What others cost, in environments of their own: ``make bench-peers``.
 
-Each peer asks for the state of every batch once a round, in the only way it has.
+Each client asks for the state of every batch once a round, in the only way it has. And a table of as
+many rows as the panel's list has in ``make bench`` is shown by ipydatagrid.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import showing
 from report import HEAD, Reading, amount
 from stub import Stub, running
 from watching import Watched, watched
@@ -48,6 +50,17 @@ COSTS: tuple[tuple[str, Callable[[Watched], float], str], ...] = (
     ("processor time", lambda tick: tick.cpu * 1000, "ms"),
 )
 
+GRID = """from ipydatagrid import DataGrid
+import pandas
+columns = ["id", "name", "owner", "state", "app", "start", "end", "note"]
+rows = [[n, f"etl-{n}", "alice", "running", "", n, n, ""] for n in range(size)]
+table = pandas.DataFrame(rows, columns=columns)"""
+DRAWN = """[...document.querySelectorAll(".jp-OutputArea canvas")].some(canvas => {
+    if (!canvas.width || !canvas.height) return false;
+    const colours = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    return new Set(new Uint32Array(colours.buffer)).size > 3;
+})"""
+
 
 def main(environments: Path) -> None:
     """Print a row a number of batches, and kind of cost."""
@@ -62,6 +75,8 @@ def main(environments: Path) -> None:
                 goal = min(values.values()) if unit == "B" and size > 1 else None
                 what = f"{size} watched, a round: {kind}"
                 print(Reading(what, [cost(ours)], goal, unit, beside).row, flush=True)
+    for reading in _shown(environments / "ipydatagrid"):
+        print(reading.row, flush=True)
 
 
 def _polled(stub: Stub, environment: Path, name: str, size: int) -> Watched:
@@ -77,6 +92,17 @@ def _polled(stub: Stub, environment: Path, name: str, size: int) -> Watched:
     )
     counts = {name: number / ROUNDS for name, number in stub.count().items()}
     return Watched(counts, float(peer.stdout.split()[-1]) / ROUNDS)
+
+
+def _shown(environment: Path) -> Iterator[Reading]:
+    """Show a table with ipydatagrid."""
+    with showing.jupyterlab(environment / "bin/python") as lab:
+        lab.open(f"size = {showing.BATCHES}\n{GRID}", "DataGrid(table)")
+        lab.run(0)
+        runs = [showing.first_paint(lab, DRAWN) for _ in range(showing.RUNS)]
+    what = f"ipydatagrid, {showing.BATCHES:,} rows: "
+    yield Reading(f"{what}from the cell to its being seen", [time for time, _ in runs], None, "ms")
+    yield Reading(f"{what}received for that", [size for _, size in runs], None, "KB")
 
 
 if __name__ == "__main__":

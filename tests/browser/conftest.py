@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import chromium
 import lab_server
 import panel_page
 import pytest
@@ -16,21 +16,10 @@ import stub
 from lab import PATIENCE, Lab
 from lab_server import LabServer
 from panel_page import PANEL, PanelPage
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 NewLab = Callable[..., Lab]
 OpenPanel = Callable[..., PanelPage]
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-# It asks the internet for nothing, and starts where there is neither screen nor sandbox.
-QUIET = (
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 expect.set_options(timeout=PATIENCE)
 
@@ -65,14 +54,10 @@ def ipykernel() -> Callable[[str], str]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium, for all tests."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        missing(f"no browser: none of {', '.join(BROWSERS)} is on the PATH; install Chromium")
-    sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*QUIET, *sandbox])
+    if chromium.program() is None:
+        missing(chromium.MISSING)
+    with chromium.running() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -92,8 +92,8 @@ class LabServer:
 
 
 @contextmanager
-def running(base: Path) -> Iterator[LabServer]:
-    """Start the server with all its files in ``base``, for the block."""
+def running(base: Path, python: Path | str = sys.executable) -> Iterator[LabServer]:
+    """Start the server with all its files in ``base``, for the block; ``python`` has JupyterLab."""
     folder, data, config, runtime = (base / name for name in ("work", "data", "config", "runtime"))
     for one in (folder, config / "labconfig"):
         one.mkdir(parents=True)
@@ -117,7 +117,7 @@ def running(base: Path) -> Iterator[LabServer]:
     log = base / "server.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *OPTIONS, f"--ServerApp.root_dir={folder}"],
+            [python, "-m", "jupyterlab", *OPTIONS, f"--ServerApp.root_dir={folder}"],
             env=inherited | {name: str(value) for name, value in settings.items()},
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -75,16 +75,19 @@ def test_where_nothing_runs_there_is_a_table_and_text_that_stays_the_same(
     assert "<script" not in table
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_panel_of_300_pixels_can_be_used(lab, open_panel, large_livy, theme):
+def test_a_panel_of_300_pixels_can_be_used(lab, open_panel, large_livy):
     states = ("running", "dead", "success", "killed")
     large_livy.set(
         batches=40, written=120, views={n: {"state": states[n % 4]} for n in range(1, 40)}
     )
     panel = open_panel(lab, large_livy.url)
-    if theme == "dark":
-        lab.dark()
     panel.root.evaluate(f"panel => {{ panel.style.width = '{NARROW}px'; }}")
+    use_narrow(lab, panel, "light")
+    lab.dark()
+    use_narrow(lab, panel, "dark")
+
+
+def use_narrow(lab, panel, theme: str) -> None:
     expect(panel.state("etl-39")).to_be_visible()
     assert width_needed(panel) <= width(panel)
     expect(panel.button("success 10")).to_be_in_viewport(ratio=1)
@@ -98,11 +101,13 @@ def test_a_panel_of_300_pixels_can_be_used(lab, open_panel, large_livy, theme):
     panel.row("etl-33").get_by_role("checkbox").check()
     expect(panel.root.locator(".livy-selection")).to_contain_text("1 selected")
     panel.button("Clear").click()
+    panel.button("all 40").click()
     panel.button("+ New batch").click()
     panel.button("Submit").click()
     expect(panel.field("file").locator(".livy-error")).to_be_visible()
     assert width_needed(panel) <= width(panel)
     lab.picture(f"narrow-form-{theme}")
+    panel.button("Cancel").click()
 
 
 def test_where_it_is_narrow_but_tall_the_log_stands_below_the_list_and_seldom_things_behind_dots(

@@ -229,6 +229,9 @@ def test_a_log_is_told_as_it_grows(panel: Panel) -> None:
     tail, [buffer] = panel.await_(lambda c: c["type"] == "tail")
     assert (tail["total"], tail["from"], tail["kinds"]) == (3, 0, "ppe")
     assert buffer.decode() == "one\ntwo\nValueError: no"
+    panel.await_(lambda c: c["type"] == "log" and c["total"] == 3)
+    told = [(c["type"], c["total"]) for c, _ in panel.heard if c["type"] in {"log", "tail"}]
+    assert told[-2:] == [("tail", 3), ("log", 3)]  # lines that came are not asked for
     panel.server.logs[1] += ["four"]
     tail, [buffer] = panel.await_(lambda c: c["type"] == "tail" and c["total"] == 4)
     assert (tail["from"], buffer.decode()) == (3, "four")
@@ -245,6 +248,16 @@ def test_a_log_that_was_not_read_yet_is_not_done_though_its_batch_is(panel: Pane
     panel.server.reads.set()
     log, _ = panel.await_(lambda c: c["type"] == "log" and c["done"])
     assert log["total"] == 3
+
+
+def test_a_log_that_was_read_before_is_told_at_once(panel: Panel, monkeypatch) -> None:
+    panel.opens()
+    open_ = {"type": "open", "view": "v", "row": 2, "follow": True}
+    panel.desk.receive(open_ | {"only": "all"})
+    panel.await_(lambda c: c["type"] == "tail")
+    monkeypatch.setattr(desk_module, "BEAT", 10 * SOON)
+    panel.desk.receive(open_ | {"only": "output"})
+    panel.await_(lambda c: c["type"] == "tail" and c["only"] == "output")
 
 
 def test_who_reads_further_up_is_told_only_that_there_is_more(panel: Panel) -> None:

@@ -126,6 +126,16 @@ def test_what_was_killed_from_here_says_so_before_the_list_does() -> None:
     assert (cells(row)["state"], cells(row)["end"]) == ("killed", 1003)
 
 
+def test_what_was_killed_from_here_stays_so_when_an_older_list_has_it_running() -> None:
+    batch = info(0, "running")
+    listed = List(batch, entries=(entry(1, batch, 900.0),))
+    listed.rows.end(1, "killed", 1001.0)
+    assert not listed.becomes(info(0, "running"))
+    listed.becomes()
+    assert listed.column("state") == ["killed"]
+    assert listed.column("known") == [0]
+
+
 def test_a_batch_that_was_submitted_meanwhile_is_not_taken_away_by_an_older_list() -> None:
     listed = List(info(0))
     changes, number = listed.rows.come(info(1, "starting"), now=1002.5)
