@@ -1,16 +1,13 @@
 """Watches through a network at its worst: every end as it was, every line once, nothing invented.
 
 Behind the real Livy stands a stand-in for spark-submit (``counted_submit.sh``, ``faults``).
-Livy with recovery is not among what is tried: that needs YARN (protocol, part 5). What it shows then is
-replayed in tests/unit/test_right_batch.py.
+Livy with recovery, which needs YARN, is in test_recovery.py.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import threading
 import time
 from contextlib import suppress
 from itertools import pairwise
@@ -18,6 +15,7 @@ from itertools import pairwise
 import psutil
 import pytest
 from faults import Fault, Proxy
+from watched import Gate, Seen
 
 from livy_magic import (
     BatchFailed,
@@ -30,7 +28,6 @@ from livy_magic import (
     Unreachable,
 )
 from livy_magic.client import LivyClient
-from livy_magic.models import is_final
 
 pytestmark = pytest.mark.livy
 
@@ -38,56 +35,6 @@ SEED = 20261123
 WATCHED = 30
 FAULTS_PLAYED = 1000
 TIMEOUT = (0.5, 0.5)
-
-
-class Gate:
-    """What a batch of the stand-in waits for without costing anything: the opening of a pipe."""
-
-    def __init__(self, path):
-        os.mkfifo(path)
-        self._path = path
-
-    def script(self, *, before="", after=""):
-        return f"{before}\nread _ <{self._path} || true\n{after}\n"
-
-    def open(self):
-        self._path.open("w").close()  # waits until the batch has come so far
-
-
-class Seen:
-    """All that a subscriber was told of a batch."""
-
-    def __init__(self, batch):
-        self.snapshots = [batch.snapshot]
-        self._lock = threading.Condition()
-        batch.on_change(self._add)
-
-    def _add(self, snapshot):
-        with self._lock:
-            self.snapshots.append(snapshot)
-            self._lock.notify_all()
-
-    def wait_for(self, predicate, seconds=40.0):
-        """Wait for the first snapshot that fits, of all so far and yet to come."""
-
-        def found():
-            return next(filter(predicate, self.snapshots), None)
-
-        with self._lock:
-            assert self._lock.wait_for(lambda: found() is not None, seconds), self.snapshots[-1]
-            return found()
-
-    def check(self):
-        """Nothing was invented, and each trouble was told with its time, and ended."""
-        self.wait_for(lambda snapshot: snapshot.done)
-        for snapshot in self.snapshots:
-            assert (snapshot.error is None) == (snapshot.stale_since is None)
-            assert not snapshot.gone
-        for one, next_ in pairwise(self.snapshots):
-            assert not is_final(one.info.state) or next_.info.state == one.info.state
-            if one.error and next_.error:
-                assert one.stale_since == next_.stale_since
-        assert self.snapshots[-1].error is None
 
 
 @pytest.fixture
