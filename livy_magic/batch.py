@@ -29,7 +29,7 @@ OUTPUT: frozenset[Kind] = frozenset(
     {"program", "gap"}
 )  # kinds of log lines that are the program's own
 # Where the JVM was says little; what it complained of, in the lines between, says all.
-STACK_FRAME = re.compile(r"\s+at [\w.$<>/]+\(|\s*\.\.\. \d+ (more|common frames)")
+SAYS_NOTHING = re.compile(r"\s+at [\w.$<>/]+\(|\s*\.\.\. \d+ (more|common frames)|\s*$")
 KILL_PAUSE = 0.5  # seconds until a DELETE whose answer was lost is followed up
 CAUSE_LINES = 12  # of the output, in the message of a BatchFailed
 
@@ -210,13 +210,18 @@ class Batch:
         )
 
     def last_words(self) -> list[str]:
-        """Return the end of what it printed, or else of its log: why it failed, if it did."""
+        """Return why it failed, if it did: the end of what it printed, or of what the cluster manager said.
+
+        Without either, of its whole log.
+        """
         self.look()  # the log of a batch that had ended when it was found has not been read yet
-        return self._complaints(OUTPUT) or self._complaints(KINDS)
+        return (
+            self._complaints(OUTPUT) or self._complaints({"diagnostics"}) or self._complaints(KINDS)
+        )
 
     def _complaints(self, kinds: Collection[Kind]) -> list[str]:
         texts = (line.text for line in self.watch.backwards(kinds))
-        said = (plain(text)[:LONGEST_LINE] for text in texts if not STACK_FRAME.match(text))
+        said = (plain(text)[:LONGEST_LINE] for text in texts if not SAYS_NOTHING.match(text))
         return list(itertools.islice(said, CAUSE_LINES))[::-1]
 
     def log(self) -> list[str]:

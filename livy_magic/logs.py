@@ -39,6 +39,9 @@ _STDERR = "\nstderr: "
 _DIAGNOSTICS = re.compile(r"\n\w+ Diagnostics: ")
 _SPARK_LAYOUT = re.compile(
     r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL) \S+: "
+    # What spark-submit knows of an application on YARN, in lines below one of its log.
+    r"|\t (?:client token|diagnostics|ApplicationMaster (?:host|RPC port)|queue|start time"
+    r"|final status|tracking URL|user): "
 )
 
 Kind: TypeAlias = Literal["program", "spark", "diagnostics", "gap"]
@@ -92,6 +95,11 @@ def split_sections(entries: Sequence[str], start: int = 0) -> Sections:
         else:
             current.append(entry)
     return sections
+
+
+def looks_like_sparks(text: str) -> bool:
+    """Say whether a line is laid out as those of Spark's own log are, where no mark tells them."""
+    return _SPARK_LAYOUT.match(text) is not None
 
 
 @dataclass(frozen=True)
@@ -317,7 +325,7 @@ class LogTail:
             if program:
                 yield Line(program, "program")
             yield Line(spark, "spark")
-        elif not self._marked and _SPARK_LAYOUT.match(text):
+        elif not self._marked and looks_like_sparks(text):
             yield Line(text, "spark")
         else:
             yield Line(text, "program")

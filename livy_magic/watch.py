@@ -178,6 +178,11 @@ class Watch(Published[Snapshot]):
     # -- for the watcher --
 
     @property
+    def asked(self) -> int:
+        """How often somebody has asked for a look until now."""
+        return self._asked
+
+    @property
     def wanted(self) -> bool:
         """Whether somebody waits for a look right now."""
         return self._asked > self._served and not self._snapshot.complete
@@ -207,6 +212,8 @@ class Watch(Published[Snapshot]):
         client: LivyClient,
         seen: BatchInfo | LivyError | None = None,
         watched: int = 1,
+        *,
+        asked: int,
     ) -> LivyError | None:
         """Look once, and publish what there is to see; only ever called in one thread.
 
@@ -215,12 +222,12 @@ class Watch(Published[Snapshot]):
             seen: What its list has just said of this batch, or why there was none; without, the
                 batch is asked for alone.
             watched: How many batches are watched.
+            asked: What :attr:`asked` was before anything of this was read.
 
         Returns:
             What went wrong with the state or the log, if anything did.
         """
-        ticket = self._asked
-        if self._at_rest and seen is self._view and ticket == self._served:  # as most are
+        if self._at_rest and seen is self._view and asked == self._served:  # as most are
             self._looked = self._clock()
             return None
         self._at_rest = False
@@ -236,9 +243,9 @@ class Watch(Published[Snapshot]):
                 stale_since=now if since is None else since,
                 **self._verdict(now, wait=PATIENCE),
             )
-        if ticket != self._served:
+        if asked != self._served:
             with self._lock:
-                self._served = ticket
+                self._served = asked
                 self._changed.notify_all()
         return problem
 

@@ -122,20 +122,21 @@ class Watcher(Shared):
         """Look at every batch; before the time is up, only at those that somebody waits for."""
         with self._lock:
             due = self._rest() <= 0
-            watches = [watch for watch in self._watched if due or watch.wanted]
+            # Who asks from here on, may not be answered by what is read for those before.
+            asked = {watch: watch.asked for watch in self._watched if due or watch.wanted}
             watched = len(self._watched)
             with_list = self.roster.wanted or (due and self.roster.is_looked_at)
         problems = [self.roster.look()] if with_list else []
-        seen = self._views([watch.snapshot.info.id for watch in watches], with_list=with_list)
-        for watch in watches:
+        seen = self._views([watch.snapshot.info.id for watch in asked], with_list=with_list)
+        for watch, before in asked.items():
             if self._stopping:
                 return
             view = seen.get(watch.snapshot.info.id)
-            problems.append(watch.look(self._client, view, watched))
+            problems.append(watch.look(self._client, view, watched, asked=before))
         with self._lock:
             if due:
                 self._ticked = self._clock()
-            if any(watch.snapshot.error is None for watch in watches) or problems[:1] == [None]:
+            if any(watch.snapshot.error is None for watch in asked) or problems[:1] == [None]:
                 self._failures = 0
             elif due:
                 self._failures += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..logs import SPARK_MARK, STDOUT, split_sections
+from ..logs import SPARK_MARK, STDOUT, looks_like_sparks, split_sections
 from ..models import BatchInfo, is_final, is_success
 from ..redact import plain
 
@@ -12,10 +12,11 @@ LONGEST = 160  # characters of a note
 
 _TASKS = re.compile(r"TaskSetManager: Finished task .* in stage (\d+)\.\d+ .*\((\d+)/(\d+)\)\s*$")
 _ERROR = re.compile(r"[\w.$]*(Error|Exception|Interrupt|Exit)\b(:|$)")
+# The last is how YARN ends whatever it says.
 _FRAME = re.compile(
     r"\s+at [\w.$<>/]+\(|\s*\.\.\. \d+ more|\s+File \"|Traceback \(most recent call"
+    r"|\. Failing the application\."
 )
-_SPARK = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d ")
 _FATAL = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?:ERROR|FATAL) (?P<what>.*)")
 
 
@@ -28,16 +29,14 @@ def note(info: BatchInfo) -> tuple[str, float | None]:
         return "", None
     sections = split_sections(info.log, start=0 if info.log[0] == STDOUT else 1)
     lines = [plain(line.replace(SPARK_MARK, "")).rstrip() for line in sections.stdout]
+    diagnostics = [plain(line) for entry in sections.diagnostics for line in entry.splitlines()]
     if is_final(info.state):
-        return _shortened(
-            _cause([*lines, *map(plain, sections.stderr)], sections.diagnostics)
-        ), None
+        return _shortened(_cause([*lines, *map(plain, sections.stderr)], diagnostics)), None
     for line in reversed(lines):
         if tasks := _TASKS.search(line):
             stage, done, all_of_it = map(int, tasks.groups())
             return f"stage {stage}: {done}/{all_of_it} tasks", done / max(all_of_it, 1)
-    own = [line for line in lines if line.strip() and not _SPARK.match(line)]
-    return _shortened(own[-1].strip() if own else ""), None
+    return _shortened(_last(lines) or _last(diagnostics)), None
 
 
 def _cause(lines: list[str], diagnostics: list[str]) -> str:
@@ -48,13 +47,15 @@ def _cause(lines: list[str], diagnostics: list[str]) -> str:
     for line in reversed(lines):
         if fatal := _FATAL.match(line):
             return fatal["what"]
-    said = [line.strip() for entry in diagnostics for line in entry.splitlines() if line.strip()]
-    rest = [
-        line.strip()
-        for line in lines
-        if line.strip() and not _FRAME.match(line) and not _SPARK.match(line)
-    ]
-    return plain(said[-1]) if said else rest[-1] if rest else ""
+    return _last(diagnostics) or _last(lines)
+
+
+def _last(lines: list[str]) -> str:
+    """Return the last line that says something, and is not of Spark's own log."""
+    for line in reversed(lines):
+        if line.strip() and not _FRAME.match(line) and not looks_like_sparks(line):
+            return line.strip()
+    return ""
 
 
 def _shortened(text: str) -> str:

@@ -485,6 +485,26 @@ def test_without_a_mark_they_are_known_by_their_layout() -> None:
     ]
 
 
+def test_what_spark_submit_reports_of_yarn_is_no_output() -> None:
+    report = [
+        "26/11/26 08:49:53 INFO Client: ",
+        "\t client token: N/A",
+        "\t diagnostics: [Thu Nov 26 08:49:53 +0000 2026] Scheduler has assigned a container",
+        "\t ApplicationMaster host: N/A",
+        "\t ApplicationMaster RPC port: -1",
+        "\t queue: default",
+        "\t start time: 1795682992895",
+        "\t final status: UNDEFINED",
+        "\t tracking URL: http://localhost:30937/proxy/application_1795682983112_0001/",
+        "\t user: root",
+    ]
+    program = ["\t queue of mine: 3", "user: me"]
+    assert kinds(*report, *program) == [
+        *(Line(text, "spark") for text in report),
+        *(Line(text, "program") for text in program),
+    ]
+
+
 def test_where_there_are_marks_the_layout_proves_nothing() -> None:
     mine = "26/11/22 19:41:07 INFO root: the program's own logging"
     assert kinds(mine, f"{SPARK_MARK}x")[0] == Line(mine, "program")

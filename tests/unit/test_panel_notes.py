@@ -54,6 +54,17 @@ def test_what_the_cluster_manager_says_counts_where_the_log_says_nothing():
     assert said("dead", end=end) == ("killed by the scheduler", None)
 
 
+def test_what_spark_submit_reports_of_yarn_is_no_news():
+    report = ("\t final status: UNDEFINED", "\t user: root")
+    end = ("\nstderr: ", "\nYARN Diagnostics: ", "waiting for AM container to be launched")
+    assert said("starting", *report, end=end) == ("waiting for AM container to be launched", None)
+
+
+def test_how_yarn_ends_whatever_it_says_is_not_the_cause():
+    end = ("Exit code: 13", "", "For more, see http://rm/app_1.", ". Failing the application.")
+    assert said("dead", end=end) == ("For more, see http://rm/app_1.", None)
+
+
 def test_a_note_is_short_and_plain():
     text, _ = said("running", "\x1b[31m" + "x" * 1000 + "\x07")
     assert len(text) == LONGEST

@@ -381,6 +381,33 @@ def test_another_batch_in_its_place_of_the_list_is_not_taken_for_it(
     assert many[1].snapshot.info.state == "running"
 
 
+def test_who_asks_while_the_list_is_read_is_not_answered_by_it(
+    server: Server, watcher: Watcher, many: list[Watch], clock: Clock
+) -> None:
+    answered: list[Snapshot] = []
+    asking = threading.Thread(target=lambda: answered.append(many[0].refresh(SOON)))
+    is_asked = threading.Event()
+    page = server.page
+
+    def late(*given: int) -> BatchPage:
+        answer = page(*given)
+        if not is_asked.is_set():
+            server.becomes(0, state="success")
+            asking.start()
+            deadline = time.monotonic() + SOON
+            while not many[0].wanted and time.monotonic() < deadline:
+                time.sleep(0.001)
+            is_asked.set()
+        return answer
+
+    server.page = late  # type: ignore[method-assign]
+    clock.now += 60
+    watcher.wake(many[1])
+    assert is_asked.wait(SOON)
+    asking.join(SOON)
+    assert answered[0].info.state == "success"
+
+
 def test_trouble_is_met_once_and_shown_for_all(
     server: Server, watcher: Watcher, many: list[Watch], clock: Clock
 ) -> None:
