@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+from fleet import AFTER, BEFORE, NOTEBOOKS, requests_of_each_second
 from report import Figure, Reading, in_turns, ratio
 from stub import Stub, line, running
 
@@ -36,6 +38,7 @@ def figures() -> Iterator[Reading | Figure]:
         yield _flow(stub)
         yield _long_log(stub)
         yield _busy_kernel(stub)
+    yield from _many_notebooks()
 
 
 class Clock:
@@ -186,6 +189,17 @@ def _long_log(stub: Stub) -> Reading:
         1.1,
         "×",
         wire,
+    )
+
+
+def _many_notebooks() -> Iterator[Reading]:
+    """Have 1,000 notebooks watch one server, in virtual time, with an outage of a minute."""
+    requests = requests_of_each_second()
+    mean = statistics.mean(requests[:BEFORE])
+    what = f"{NOTEBOOKS:,} notebooks, one server: requests a second, "
+    yield Reading(f"{what}in the mean", [mean], 200, "requests")
+    yield Reading(
+        f"{what}at most after an outage", [max(requests[-AFTER:]) / mean], 2, "× the mean"
     )
 
 
