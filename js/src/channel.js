@@ -66,7 +66,7 @@ export function createChannel(model, { frontend = "other", inline = () => true, 
   const timers = new Set();
   let lastId = 0;
   let kernel = "starting";
-  let heard = false; // anything from the kernel since the last hello
+  let heard = null; // whether anything came from the kernel since the last hello; null before the first one
   let on = true;
   let closed = false;
   let queue = Promise.resolve();
@@ -153,7 +153,7 @@ export function createChannel(model, { frontend = "other", inline = () => true, 
     if (closed || !content || (content.view !== undefined && content.view !== null && content.view !== view)) return;
     const message = { ...content, bytes: await bytesOf(content, buffers) };
     if (closed) return;
-    if (!heard) ping(); // hello may have come before Jupyter could take messages while a cell runs; this one does not
+    if (heard === false) ping(); // hello may have come before Jupyter could take messages while a cell runs; this one does not
     heard = true;
     if (kernel === "gone" && !disconnected()) setKernel("starting");
     if (typeof message.id === "number") answered(message);

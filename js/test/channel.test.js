@@ -153,6 +153,20 @@ test("a hello without any message is a dead kernel, until it says something", as
   assert.notEqual(channel.kernel, "gone");
 });
 
+test("nothing is said before hello, which alone says where the view is", async (t) => {
+  const { channel, kernel } = channelOf(t);
+  kernel.say({ type: "status" });
+  await settle();
+  assert.deepEqual(kernel.sent, []);
+  channel.hello();
+  kernel.say({ type: "status" });
+  await settle();
+  assert.deepEqual(
+    kernel.sent.map((message) => message.type),
+    ["hello", "ping"],
+  );
+});
+
 test("the closed end of a comm is seen at once", async (t) => {
   let dead = false;
   const { channel, kernel } = channelOf(t, { disconnected: () => dead });

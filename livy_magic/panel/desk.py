@@ -59,16 +59,18 @@ class View:
 
     Attributes:
         name: The browser's word for it.
-        deflate: It can decompress.
         heard: When it said something last, by the monotonic clock.
+        deflate: It can decompress; not known before it said hello.
+        placed: It said hello, and was told where the panel is.
         visible: Somebody could see it.
         greeted: It was told everything.
         log: The log that is open in it.
     """
 
     name: str
-    deflate: bool
     heard: float
+    deflate: bool = False
+    placed: bool = False
     visible: bool = True
     greeted: bool = False
     log: LogView | None = field(default=None, repr=False)
@@ -80,7 +82,7 @@ class Desk:
     Args:
         livy: The server.
         send: Takes a message for the browser, and its buffers; called by one thread at a time.
-        greet: Called with the first message of a view; what it returns is told to that view, as the
+        greet: Called with the first hello of a view; what it returns is told to that view, as the
             place where it is.
     """
 
@@ -257,15 +259,22 @@ class Desk:
         """A view appeared, or has lost the thread: it is told everything."""
         view = self._views.get(message["view"])
         if view is None:
-            view = View(message["view"], bool(message.get("deflate")), heard=time.monotonic())
-            self._views[view.name] = view
-            place = self._greet(message)
-            if place is not None:
-                self.tell({"type": "place", "view": view.name, **place})
+            view = self._views[message["view"]] = View(message["view"], heard=time.monotonic())
+        if message["type"] == "hello":  # no other message says where the view is
+            view.deflate = bool(message.get("deflate"))
+            self._place(view, message)
         view.greeted = False
         self._status = None
         self._is_news = True
         return view
+
+    def _place(self, view: View, hello: Message) -> None:
+        if view.placed:
+            return
+        view.placed = True
+        place = self._greet(hello)
+        if place is not None:
+            self.tell({"type": "place", "view": view.name, **place})
 
     def _close(self, view: View | None) -> None:
         if view is not None:

@@ -396,3 +396,21 @@ def test_a_view_that_comes_while_the_last_one_leaves_is_heard(panel: Panel) -> N
     panel.opens()
     panel.desk.receive({"type": "bye", "view": "v"})
     panel.await_(lambda c: c["type"] == "snapshot" and c["view"] == "w")
+
+
+def test_only_a_hello_says_where_a_view_is_though_a_ping_may_come_before_it(panel: Panel) -> None:
+    asked: list[Any] = []
+
+    def greet(hello: Message) -> Message:
+        asked.append(hello.get("frontend"))
+        return {"text": "beside", "hide": True}
+
+    panel.desk._greet = greet
+    panel.ask("ping")
+    panel.desk.receive(HELLO)
+    place, _ = panel.await_(lambda c: c["type"] == "place")
+    assert (place["view"], place["text"]) == ("v", "beside")
+    panel.desk.receive(HELLO)  # it had lost the thread
+    panel.ask("ping")
+    assert asked == ["lab"]
+    panel.await_(lambda c: c["type"] == "snapshot" and c["deflate"])
