@@ -2,7 +2,7 @@
 
 import { button, h, say } from "./dom.js";
 import { toClipboard } from "./logtext.js";
-import { LATE_WORDS } from "./notices.js";
+import { LATE_DEEDS, LATE_WORDS } from "./notices.js";
 import { title } from "./rows.js";
 
 const ENDED = "it has ended already";
@@ -92,7 +92,7 @@ export function createActions({ channel, store, grid, notices }) {
       }
     };
     const late = (lateness) => {
-      update(`kill requested: ${what}; ${LATE_WORDS[lateness]}`, lateness === "gone" ? "bad" : "busy");
+      update(`kill requested: ${what}; ${LATE_DEEDS[lateness]}`, lateness === "gone" ? "bad" : "busy");
       if (lateness === "gone") for (const row of titles.keys()) grid.pending(row, "");
     };
     await channel.request("kill", { rows: [...titles.keys()] }, { each, late });

@@ -59,15 +59,14 @@ export function createDetail({ channel, store, on }) {
   );
   const head = h(
     "div",
-    { class: "livy-detail-head", hidden: true },
+    { class: "livy-detail-head" },
     back,
     h("span", { class: "livy-detail-title" }, name, state),
     tablist,
     h("span", { class: "livy-acts" }, createMore("more of this batch", links, copy, resubmit), kill),
   );
-  const nothing = h("div", { class: "livy-empty" }, "Select a batch to see its log.");
-  const holder = h("div", { class: "livy-tabpanels", hidden: true }, Object.values(panels));
-  const element = h("section", { class: "livy-detail", "aria-label": "Batch" }, head, holder, nothing);
+  const holder = h("div", { class: "livy-tabpanels" }, Object.values(panels));
+  const element = h("section", { class: "livy-detail", "aria-label": "Batch", hidden: true }, head, holder);
 
   function tabKey(event) {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -203,8 +202,7 @@ export function createDetail({ channel, store, on }) {
     },
     open(newRow) {
       row = newRow;
-      head.hidden = holder.hidden = false;
-      nothing.hidden = true;
+      element.hidden = false;
       if (tab !== "log" && !shown) ask();
       update();
     },

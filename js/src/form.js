@@ -1,7 +1,7 @@
 /** The form to submit a batch: made from the fields that the kernel sends. */
 
 import { attributes, button, h, say, VERBATIM } from "./dom.js";
-import { LATE_WORDS } from "./notices.js";
+import { LATE_DEEDS, LATE_WORDS } from "./notices.js";
 
 /**
  * Return `{element, open(row), isOpen}`; row null is an empty form, else what that batch was submitted with.
@@ -40,7 +40,7 @@ export function createForm({ channel, notices, on }) {
     const heading = row === null ? "New batch" : `Resubmit ${name}`;
     const wait = h("p", { class: "livy-remark", role: "status" }, "asking the kernel for the form …");
     attributes(element, { "aria-label": heading });
-    element.replaceChildren(h("h3", {}, heading), wait, button("Cancel", cancel));
+    element.replaceChildren(h("div", { class: "livy-form-head" }, h("h3", {}, heading), button("Cancel", cancel)), wait);
     show();
     try {
       const form = await channel.request("form", { row }, { late: (lateness) => say(wait, LATE_WORDS[lateness]) });
@@ -129,7 +129,7 @@ export function createForm({ channel, notices, on }) {
         },
         late: (lateness) => {
           if (lateness === "slow" && progress) return; // which says more
-          update(`submit requested; ${LATE_WORDS[lateness]}`, lateness === "gone" ? "bad" : "busy");
+          update(`submit requested; ${LATE_DEEDS[lateness]}`, lateness === "gone" ? "bad" : "busy");
           if (lateness === "gone") again();
         },
       },
@@ -145,13 +145,10 @@ export function createForm({ channel, notices, on }) {
     const seen = mine === turn; // the form says it itself, unless it was closed
     update(seen ? "" : `not submitted: ${ack.text}`, "bad");
     const errors = Object.entries(ack.errors || {});
-    const elsewhere = errors.filter(([key]) => !controls.has(key)).map(([key, text]) => `${key}: ${text}`);
-    const isBelow = errors.some(([key, text]) => text === ack.text && controls.has(key));
-    say(trouble, [isBelow ? "" : ack.text, ...elsewhere].filter(Boolean).join("; "));
-    trouble.hidden = !trouble.textContent;
-    for (const [key, text] of errors) controls.get(key)?.fail(text);
-    const first = errors.find(([key]) => controls.has(key));
-    if (seen && first) controls.get(first[0]).focus();
+    trouble.hidden = errors.length === 1; // which is said at its field
+    say(trouble, ack.text);
+    for (const [key, text] of errors) controls.get(key).fail(text);
+    if (seen && errors.length) controls.get(errors[0][0]).focus();
   }
 
   return {

@@ -287,12 +287,16 @@ export function createGrid(store, clock, on) {
     const index = indexOf.get(row);
     if (index === undefined) return;
     active = row;
+    reveal(index);
+    draw();
+    nodes.get(row)?.element.focus({ preventScroll: true });
+  }
+
+  function reveal(index) {
     const top = index * HEIGHT;
     const page = scroller.clientHeight - HEIGHT;
     if (top < scroller.scrollTop) scroller.scrollTop = top;
     else if (top + HEIGHT > scroller.scrollTop + page) scroller.scrollTop = top + HEIGHT - page;
-    draw();
-    nodes.get(row)?.element.focus({ preventScroll: true });
   }
 
   function rowKey(event, row) {
@@ -375,9 +379,10 @@ export function createGrid(store, clock, on) {
     get checked() {
       return [...checked];
     },
-    /** Mark the batch whose log is open. */
+    /** Mark the batch whose log is open, and keep it in view, for the log takes room from the list. */
     opened(row) {
       openRow = row;
+      if (indexOf.has(row)) reveal(indexOf.get(row));
       refresh();
     },
     /** Say in the batch's row what was asked of the kernel; "" when it was answered. */

@@ -232,8 +232,7 @@ export function createLog(host, channel) {
   }
 
   function emptyWords(total) {
-    if (!log) return "Select a batch to read its log.";
-    if (total) return "";
+    if (!log || total) return "";
     if (!log.known) return "Waiting for the log …";
     const what = log.only === "output" ? "The program has printed nothing" : "The log is empty";
     if (log.done) return `${what}.`;

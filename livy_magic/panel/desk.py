@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..batch import Batch
 from ..display import first_line
-from ..errors import HistoryError, LivyError, NotLivy, Unauthorized, Unreachable
+from ..errors import HistoryError, LivyError, NotLivy, ServerError, Unauthorized, Unreachable
 from ..models import BatchInfo
 from ..roster import ListSnapshot
 from .actions import Actions, answer
@@ -387,6 +387,12 @@ class Desk:
         self.tell(content | {"deflate": deflate}, rows)
 
 
+def _why(error: Exception) -> str:
+    """Return in one line why the server cannot be seen, and what to do about it."""
+    asked = error.request if isinstance(error, ServerError) else ""
+    return str(error).removeprefix(f"{asked}: ").replace("\n", ". ")
+
+
 def _packed(content: object, *, deflate: bool) -> bytes:
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
     plain = text.encode("utf-8", "replace")
@@ -408,7 +414,7 @@ def _status(livy: Livy, snapshot: ListSnapshot) -> dict[str, Any]:
     state = next((word for kind, word in _TROUBLES if isinstance(error, kind)), "trouble")
     return {
         "state": state,
-        "text": first_line(error),
+        "text": _why(error),
         "since": snapshot.stale_since,
         "seen": snapshot.seen,
     }

@@ -32,7 +32,12 @@ class FormErrors(InvalidRequest):
     """
 
     def __init__(self, errors: Mapping[str, str]) -> None:
-        super().__init__(next(iter(errors.values())))
+        names = ", ".join(errors)
+        super().__init__(
+            f"{len(errors)} fields cannot be taken: {names}"
+            if len(errors) > 1
+            else f"{names}: {next(iter(errors.values()))}"
+        )
         self.errors = dict(errors)
 
 
@@ -93,7 +98,7 @@ def request(values: Values, batch: Batch | None) -> BatchRequest:
             value = _unmasked(value, shown.get(key), kept)
             taken[field.name] = checked(field, value or None, text=True)
         except InvalidRequest as wrong:
-            errors[key] = str(wrong)
+            errors[key] = str(wrong).removeprefix(f"{key}: ")
     if errors:
         raise FormErrors(errors)
     return BatchRequest(**taken, extra={} if before is None else before.extra)

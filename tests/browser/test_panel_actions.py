@@ -19,9 +19,11 @@ def test_a_batch_is_submitted_from_the_form_then_again_with_an_edit_and_copied_a
     lab.picture("form-empty")
     panel.fill(name="from-the-form", args="--date\n2026-11-22", driverMemory="lots")
     panel.button("Submit").click()
-    expect(panel.field("file").locator(".livy-error")).to_contain_text("file")
+    expect(panel.field("file").locator(".livy-error")).to_contain_text("is missing")
     expect(panel.field("driverMemory").locator(".livy-error")).to_contain_text("lots")
     expect(panel.field("name").locator(".livy-error")).to_be_hidden()
+    summary = panel.form.get_by_text("2 fields cannot be taken: file, driverMemory")
+    expect(summary).to_be_visible()
     lab.picture("form-mistakes")
     panel.fill(file=file, driverMemory="512m")
     panel.button("Submit").click()
@@ -50,6 +52,22 @@ def test_a_batch_is_submitted_from_the_form_then_again_with_an_edit_and_copied_a
     expect(panel.root.get_by_role("tabpanel", name="Request")).to_contain_text('"2026-11-23"')
     panel.root.get_by_role("tab", name="Cause").click()
     expect(panel.root.get_by_role("tabpanel", name="Cause")).to_contain_text("It ended well.")
+
+
+def test_the_list_has_all_the_room_until_a_batch_is_opened_and_that_one_stays_in_sight(
+    lab, open_panel, large_livy
+):
+    large_livy.set(batches=40, written=20)
+    panel = open_panel(lab, large_livy.url)
+    expect(panel.row("etl-28")).to_be_in_viewport(ratio=1)
+    below = panel.root.bounding_box()["height"] - panel.list.bounding_box()["height"]
+    panel.open("etl-28")
+    expect(panel.line(20)).to_be_in_viewport()
+    expect(panel.row("etl-28")).to_be_in_viewport(ratio=1)
+    list_, log = panel.list.bounding_box(), panel.log.bounding_box()
+    row = panel.row("etl-28").bounding_box()
+    assert row["y"] + row["height"] <= list_["y"] + list_["height"] <= log["y"]
+    assert below < log["height"]  # there was nothing but the head and the filters
 
 
 def test_filters_order_selection_and_place_outlive_every_change(lab, open_panel, large_livy):

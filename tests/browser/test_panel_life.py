@@ -60,6 +60,11 @@ def test_a_panel_whose_kernel_was_restarted_says_so_and_a_new_one_works(
     expect(panel.status).to_contain_text("run %livy_panel again")
     expect(panel.row("etl-2")).to_be_visible()  # the list stays readable
     lab.picture("kernel-gone")
+    panel.button("+ New batch").click()
+    expect(panel.form).to_contain_text("kernel gone: run %livy_panel again")
+    panel.button("Cancel").click()
+    panel.kill("etl-2")
+    expect(panel.notices).to_contain_text("run %livy_panel again to see what became of it")
     lab.run(0)
     lab.run(1)
     expect(panel.status).to_contain_text("connected")
@@ -82,12 +87,19 @@ def test_a_server_that_is_down_is_unreachable_since_then_and_back_when_it_is_bac
         expect(panel.state("etl-1")).to_have_text("running")
         livy.set(status="401 Unauthorized")
         expect(panel.status).to_contain_text(re.compile(r"unauthorised since \d\d:\d\d"))
+        expect(panel.status).to_contain_text("The server wants to know who you are: set `auth`.")
         livy.set(status="200 OK")
         expect(panel.status).to_contain_text("connected")
     expect(panel.status).to_contain_text(re.compile(r"unreachable since \d\d:\d\d"))
     expect(panel.status).to_contain_text(AS_OF)
     expect(panel.state("etl-1")).to_have_text("running")  # it may be, nobody knows
+    assert is_whole(panel.status)
     lab.picture("unreachable")
+    panel.root.evaluate("panel => { panel.style.width = '300px'; }")
+    assert is_whole(panel.status)
+    dot, words = panel.root.locator(".livy-dot").bounding_box(), panel.status.bounding_box()
+    assert words["y"] <= dot["y"] <= words["y"] + 18  # beside the first line
+    lab.picture("unreachable-narrow")
     with stub.running(int(livy.url.rpartition(":")[2])) as again:
         again.set(batches=3, written=50)
         expect(panel.status).to_contain_text("connected")
@@ -122,3 +134,10 @@ def test_a_view_of_a_cells_output_is_a_view_of_its_own(lab, open_panel, large_li
     expect(view.status).to_contain_text("connected")
     view.open("etl-0")
     expect(view.line(50)).to_be_visible()
+
+
+def is_whole(text) -> bool:
+    """Say whether nothing of a text is cut off."""
+    return text.evaluate(
+        "text => text.scrollWidth <= text.clientWidth && text.scrollHeight <= text.clientHeight"
+    )

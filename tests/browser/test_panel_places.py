@@ -100,6 +100,8 @@ def use_narrow(lab, panel, theme: str) -> None:
     panel.root.get_by_role("button", name="Back").click()
     panel.row("etl-33").get_by_role("checkbox").check()
     expect(panel.root.locator(".livy-selection")).to_contain_text("1 selected")
+    panel.button("success 10").click()  # the states stay in sight
+    lab.picture(f"narrow-selected-{theme}")
     panel.button("Clear").click()
     panel.button("all 40").click()
     panel.button("+ New batch").click()

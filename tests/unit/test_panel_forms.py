@@ -89,6 +89,13 @@ def test_all_mistakes_are_told_at_once():
     with pytest.raises(forms.FormErrors) as wrong:
         forms.request({"driverMemory": "lots", "conf": {"a b": "1", "": "2"}}, None)
     assert set(wrong.value.errors) == {"file", "driverMemory", "conf"}
+    assert str(wrong.value) == "3 fields cannot be taken: file, driverMemory, conf"
+    assert wrong.value.errors["file"].startswith("is missing")  # it stands at the field
+
+
+def test_one_mistake_is_told_with_the_name_of_its_field():
+    with pytest.raises(forms.FormErrors, match=r"^file: is missing"):
+        forms.request({}, None)
 
 
 def test_the_line_submits_the_same():
