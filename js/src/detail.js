@@ -136,6 +136,7 @@ export function createDetail({ channel, store, on }) {
     panels.cause.replaceChildren(
       lines.length ? h("pre", { class: "livy-body" }, lines.join("\n")) : h("p", { class: "livy-remark" }, none),
     );
+    panels.cause.scrollTop = panels.cause.scrollHeight; // what was said last, most often says why
   }
 
   function showLinks() {

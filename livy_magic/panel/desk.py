@@ -27,6 +27,7 @@ from ..errors import HistoryError, LivyError, NotLivy, ServerError, Unauthorized
 from ..models import BatchInfo
 from ..roster import ListSnapshot
 from .actions import Actions, answer
+from .causes import Causes
 from .logview import LogView
 from .rows import Changes, Row, Rows
 
@@ -104,6 +105,7 @@ class Desk:
         self._actions = Actions(self)
         self._views: dict[str, View] = {}
         self._rows = Rows(livy.remembered, lambda: livy.user)
+        self._causes = Causes(livy, self._has_cause)
         self._begun = False
         self._rev = 0
         self._is_news = False
@@ -180,6 +182,10 @@ class Desk:
         self._tell_changes(changes)
         self.livy.watcher.roster.refresh()
         return number
+
+    def _has_cause(self, number: int, cause: str) -> None:
+        """It was found why a batch failed; any thread may say so."""
+        self.do(lambda: self._tell_changes(self._rows.explain(number, cause)))
 
     # -- the thread --
 
@@ -342,6 +348,7 @@ class Desk:
         else:
             self._begun = True
             self._rows.begin(self._history(), snapshot)
+        self._causes.seek(self._rows)
         for view in self._views.values():
             if not view.greeted:
                 view.greeted = True

@@ -39,6 +39,11 @@ def note(info: BatchInfo) -> tuple[str, float | None]:
     return _shortened(_last(lines) or _last(diagnostics)), None
 
 
+def cause(words: list[str]) -> str:
+    """Return in one line why a batch failed, from the last words of its program."""
+    return _shortened(_cause(words, []))
+
+
 def _cause(lines: list[str], diagnostics: list[str]) -> str:
     """Return the line that says why a batch failed: the last error, else what was said last."""
     for line in reversed(lines):

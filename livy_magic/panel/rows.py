@@ -43,6 +43,7 @@ class Row:
         ended: When its end was seen.
         killed: It was killed from here, so a list that still has it is older than that.
         known: The server lists it.
+        cause: Why it failed, if the history had to say so.
         cells: What is shown, in the order of :data:`COLUMNS`.
     """
 
@@ -54,6 +55,7 @@ class Row:
     ended: float | None = None
     killed: bool = False
     known: bool = True
+    cause: str = ""
     cells: tuple[Any, ...] = field(default=(), repr=False)
 
 
@@ -87,6 +89,7 @@ class Rows:
         self._submitted: dict[int, Row] = {}  # by the history's key
         self._seen: float | None = None  # when the list was read last
         self.kept: set[int] = set()  # rows that somebody looks at stay, whatever happens
+        self.unexplained: set[int] = set()  # which failed, and the history may know why
 
     def __getitem__(self, number: int) -> Row:
         return self._rows[number]
@@ -183,6 +186,15 @@ class Rows:
             row = self._list(info, now, is_new=True, entry=self._find(info))
         return Changes([row.cells], []), row.number
 
+    def explain(self, number: int, cause: str) -> Changes:
+        """Take why a batch failed."""
+        row = self._rows.get(number)
+        if row is None or not cause:
+            return Changes([], [])
+        row.cause = cause
+        row.cells = self._cells(row)
+        return Changes([row.cells], [])
+
     # -- inside --
 
     def _list(
@@ -247,6 +259,12 @@ class Rows:
     def _cells(self, row: Row) -> tuple[Any, ...]:
         info, entry = row.info, row.entry
         text, part = note(info) if row.known else (FROM_HISTORY, None)
+        text = text or row.cause
+        failed = is_final(info.state) and not is_success(info.state)
+        if failed and entry is not None and not text:
+            self.unexplained.add(row.number)
+        else:
+            self.unexplained.discard(row.number)
         user = self._user()
         is_mine = entry is not None or (info.owner is not None and info.owner == user)
         start: float | None = row.first_seen

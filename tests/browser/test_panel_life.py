@@ -5,9 +5,17 @@ from __future__ import annotations
 import re
 
 import stub
+from lab import PATIENCE
 from panel_page import PANEL, connecting
 from playwright.sync_api import expect
 
+FAILING = """%%livy_batch --name failing
+for number in range(40):
+    print("step", number, flush=True)
+from pyspark.sql import SparkSession
+SparkSession.builder.getOrCreate()
+int("x")
+"""
 GROWING = """%%livy_batch --name growing
 import time
 for number in range(1, 41):
@@ -33,6 +41,23 @@ def test_a_batch_submitted_in_a_cell_is_seen_to_begin_to_grow_and_to_succeed(
     panel.root.get_by_label("What of the log is shown").select_option("program output")
     expect(panel.line(40)).to_have_text("step 40 of 40")
     expect(panel.root.locator(".livy-log-extent")).to_have_text("40 lines")
+
+
+def test_a_batch_that_failed_says_why_in_the_list_and_at_length_below_it(
+    lab, open_panel, local_server, local_base
+):
+    why = "ValueError: invalid literal for int() with base 10: 'x'"
+    panel = open_panel(lab, local_base, FAILING)
+    lab.start(2)
+    expect(panel.state("failing")).to_have_text("dead", timeout=2 * PATIENCE)
+    expect(panel.note("failing")).to_have_text(why)
+    panel.open("failing")
+    panel.root.get_by_role("tab", name="Cause").click()
+    cause = panel.root.get_by_role("tabpanel", name="Cause")
+    expect(cause).to_contain_text(why)
+    assert cause.evaluate(
+        "e => e.scrollTop > 0 && e.scrollTop + e.clientHeight > e.scrollHeight - 2"
+    )
 
 
 def test_a_page_that_is_loaded_anew_shows_the_panel_as_it_was(lab, open_panel, large_livy):

@@ -12,6 +12,8 @@ import pytest
 
 from livy_magic import BatchRequest, Livy
 from livy_magic.errors import NotFound, Unauthorized, Unreachable
+from livy_magic.history import Intent
+from livy_magic.logs import Line
 from livy_magic.models import BatchId, BatchInfo, BatchPage, LogPage
 from livy_magic.panel import desk as desk_module
 from livy_magic.panel.desk import Desk
@@ -418,3 +420,23 @@ def test_only_a_hello_says_where_a_view_is_though_a_ping_may_come_before_it(pane
     panel.ask("ping")
     assert asked == ["lab"]
     panel.await_(lambda c: c["type"] == "snapshot" and c["deflate"])
+
+
+def test_why_a_batch_failed_is_read_in_the_history_where_the_list_only_has_sparks_farewell(
+    panel: Panel,
+) -> None:
+    history = panel.livy.history
+    request = BatchRequest(file="/a.py", name="etl")
+    key = history.intend(Intent(server=panel.livy.place, request=request, folder="/home"))
+    assert key is not None
+    history.accepted(key, panel.server.batches[1])
+    assert panel.opens()["note"] == ["", ""]
+    farewell = "26/11/26 09:27:04 INFO ShutdownHookManager: Deleting directory /tmp/spark-1"
+    panel.server.batches[1] = dataclasses.replace(
+        panel.server.batches[1], state="dead", log=("stdout: ", farewell, "\nstderr: ")
+    )
+    patch, _ = panel.await_(lambda c: c["type"] == "patch" and rows(c)[0]["state"] == "dead")
+    assert rows(patch)[0]["note"] == ""
+    history.append(key, [Line("ValueError: no", "program"), Line(farewell, "spark")])
+    history.ended(key, "dead")  # not before its log is whole
+    panel.await_(lambda c: c["type"] == "patch" and rows(c)[0]["note"] == "ValueError: no")

@@ -1,0 +1,68 @@
+"""Why batches that were submitted from here failed, where what the list has of the log does not say.
+
+The list has the last ten lines of a log, and after a program's last words Spark says how it shuts
+down. The history has all of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..display import first_line
+from ..errors import HistoryError
+from .notes import cause
+from .rows import Row, Rows
+
+if TYPE_CHECKING:
+    from ..history import Entry
+    from ..livy import Livy
+
+AT_ONCE = 20  # batches, the newest, that are asked for in the history at a time
+PATIENCE = 60.0  # seconds that the history may take to have a log's end
+
+_log = logging.getLogger(__name__)
+
+
+class Causes:
+    """Finds causes in the history. The panel's thread calls it.
+
+    Args:
+        livy: The server.
+        found: Called, in another thread, with a row's number and why its batch failed.
+    """
+
+    def __init__(self, livy: Livy, found: Callable[[int, str], None]) -> None:
+        self._livy = livy
+        self._found = found
+
+    def seek(self, rows: Rows) -> None:
+        """Have the causes found of those whose whole log the history has by now."""
+        ended: list[tuple[int, Entry]] = []
+        for number in sorted(rows.unexplained, reverse=True)[:AT_ONCE]:
+            entry = self._livy.remembered(rows[number].info)
+            if entry is not None and entry.ended is not None:
+                ended.append((number, entry))
+            elif not _is_late(rows[number]):
+                continue
+            rows.unexplained.discard(number)
+        if ended:
+            threading.Thread(
+                target=self._read, args=[ended], name="livy-magic-panel-causes", daemon=True
+            ).start()
+
+    def _read(self, ended: list[tuple[int, Entry]]) -> None:
+        for number, entry in ended:
+            try:
+                words = self._livy.recalled(entry).last_words()
+            except HistoryError as problem:
+                _log.warning("the panel finds no causes: %s", first_line(problem))
+                return
+            self._found(number, cause(words))
+
+
+def _is_late(row: Row) -> bool:
+    return time.time() - (row.ended or row.first_seen) > PATIENCE
