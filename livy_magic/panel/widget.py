@@ -12,7 +12,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from ..display import first_line, table_html
+from ..display import first_line, table_html, table_text
 from ..errors import LivyError
 from ..livy import Livy
 from ..redact import mask_url, plain
@@ -72,20 +72,28 @@ class LivyPanel(anywidget.AnyWidget):
         return self._context.copy().run(self.places.greet, view)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Add what is shown where no front end runs: a table, and text that stays the same."""
-        data, metadata = super()._repr_mimebundle_(**options) or ({}, {})
-        data["text/html"] = self._table()
-        data["text/plain"] = repr(self)
-        return data, metadata
+        """Add what is shown where no front end runs: the newest batches as a table, and as text.
 
-    def _table(self) -> str:
-        title = f"<p>Batches on {html.escape(self._title)}</p>"
+        Without a time in it, so that the same batches are the same text.
+        """
+        data, metadata = super()._repr_mimebundle_(**options) or ({}, {})
+        title = f"Batches on {self._title}"
         try:
             infos = self.desk.infos() or list(islice(self._livy.client.newest(), TABLE + 1))
         except LivyError as problem:  # the panel itself goes on trying, and says so
-            return f"{title}<p>{html.escape(first_line(problem))}</p>"
-        more = "<p>… and more</p>" if len(infos) > TABLE else ""
-        return f"{title}{table_html(infos[:TABLE])}{more}"
+            texts = [title, first_line(problem)]
+            data["text/html"] = _paragraphs(texts)
+        else:
+            more = ["… and more"] if len(infos) > TABLE else []
+            texts = [title, table_text(infos[:TABLE]), *more]
+            table = table_html(infos[:TABLE])
+            data["text/html"] = f"{_paragraphs([title])}{table}{_paragraphs(more)}"
+        data["text/plain"] = "\n".join(texts)
+        return data, metadata
+
+
+def _paragraphs(texts: Sequence[str]) -> str:
+    return "".join(f"<p>{html.escape(text)}</p>" for text in texts)
 
 
 def _title(livy: Livy) -> str:

@@ -59,7 +59,7 @@ def test_in_notebook_7_the_panel_is_below_its_cell_and_one_line_says_why(
     expect(panel.state("etl-1")).to_have_text("success")
 
 
-def test_where_nothing_runs_there_is_a_table_and_text_that_stays_the_same(
+def test_where_nothing_runs_there_is_a_table_and_the_same_as_text(
     own_history, large_livy, tmp_path
 ):
     large_livy.set(batches=60, written=20, views={59: {"name": "<i>new</i>"}})
@@ -67,7 +67,11 @@ def test_where_nothing_runs_there_is_a_table_and_text_that_stays_the_same(
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(notebook, store_widget_state=False).execute()
     data = notebook.cells[1].outputs[0].data
-    assert data["text/plain"] == f"LivyPanel('{large_livy.url}')"
+    title, head, newest, *_, last = data["text/plain"].splitlines()
+    assert title == f"Batches on {large_livy.url}"
+    assert head.split() == ["id", "state", "name", "owner", "application"]
+    assert newest.split() == ["59", "running", "<i>new</i>"]
+    assert last == "… and more"
     table = data["text/html"]
     assert "&lt;i&gt;new&lt;/i&gt;" in table
     assert "etl-58" in table

@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextvars
 import threading
 
+from IPython.core.formatters import DisplayFormatter
+
 from livy_magic import Livy
+from livy_magic.errors import Unreachable
+from livy_magic.models import BatchInfo
 from livy_magic.panel.widget import LivyPanel
 
 SUBSHELL = contextvars.ContextVar("SUBSHELL", default="")
@@ -27,3 +31,29 @@ def test_messages_are_sent_in_the_context_of_the_browsers_newest(monkeypatch):
     other.start()
     other.join()
     assert sent == ["its own"]
+
+
+def test_in_a_terminal_the_newest_batches_are_text(monkeypatch):
+    livy = Livy("http://livy.test")
+    panel = LivyPanel(livy)
+    infos = [BatchInfo(id=1, name="etl", state="running", owner="alice")]
+    monkeypatch.setattr(livy.client, "newest", lambda: iter(infos))
+    formats, _ = DisplayFormatter(active_types=["text/plain"]).format(panel)
+    assert formats["text/plain"].splitlines() == [
+        "Batches on http://livy.test",
+        "id  state    name  owner  application",
+        "1   running  etl   alice",
+    ]
+
+
+def test_a_server_that_cannot_be_seen_is_said_in_the_text(monkeypatch):
+    livy = Livy("http://livy.test")
+    panel = LivyPanel(livy)
+
+    def fail():
+        raise Unreachable("cannot connect to <it>\nLook.", request="GET", sent=False)
+
+    monkeypatch.setattr(livy.client, "newest", fail)
+    data, _ = panel._repr_mimebundle_()
+    assert data["text/plain"] == "Batches on http://livy.test\ncannot connect to <it>"
+    assert "cannot connect to &lt;it&gt;" in data["text/html"]
