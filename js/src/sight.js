@@ -13,15 +13,20 @@ export function watchSight(element, tell) {
     else leaving = setTimeout(() => tell(false), LEAVING);
   }
 
+  /** The page is closed or loaded anew, and there is no time to wait. */
+  const leave = () => tell(false);
+
   const observer = new IntersectionObserver((entries) => {
     inView = entries[entries.length - 1].isIntersecting;
     look();
   });
   observer.observe(element);
   document.addEventListener("visibilitychange", look);
+  addEventListener("pagehide", leave);
   return () => {
     clearTimeout(leaving);
     observer.disconnect();
     document.removeEventListener("visibilitychange", look);
+    removeEventListener("pagehide", leave);
   };
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 import stub
 from lab import PATIENCE
 from panel_page import PANEL, connecting
@@ -22,6 +23,7 @@ for number in range(1, 41):
     print("step", number, "of 40", flush=True)
     time.sleep(0.25)
 """
+MOST_LOOKS = 3
 AS_OF = re.compile(r"as of \d\d:\d\d")
 
 
@@ -72,6 +74,22 @@ def test_a_page_that_is_loaded_anew_shows_the_panel_as_it_was(lab, open_panel, l
     expect(panel.line(150)).to_have_text("line 149")
     large_livy.set(ended=[1])
     expect(panel.state("etl-1")).to_have_text("success")
+
+
+def test_nothing_is_asked_of_the_server_for_a_page_that_is_left(lab, open_panel, large_livy):
+    large_livy.set(batches=3, written=50)
+    open_panel(lab, large_livy.url)
+    lab.save()
+    large_livy.count()
+    while not large_livy.count()["requests"]:  # it is looked at
+        lab.page.wait_for_timeout(500)
+    lab.page.goto("about:blank")
+    for _ in range(MOST_LOOKS):
+        lab.page.wait_for_timeout(5000)  # that nothing comes can only be waited for
+        if not large_livy.count()["requests"]:
+            break
+    else:
+        pytest.fail("the server is asked for the list on and on")
 
 
 def test_a_panel_whose_kernel_was_restarted_says_so_and_a_new_one_works(
