@@ -17,7 +17,7 @@ export function createHead({ about, status, on }) {
     as,
   );
   const create = button("+ New batch", () => on.create(), { class: "livy-new" });
-  const element = h("header", { class: "livy-head-line" }, name, status, create);
+  const element = h("div", { class: "livy-head-line" }, name, status, create);
 
   const box = h("input", {
     type: "search",

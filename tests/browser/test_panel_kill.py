@@ -51,6 +51,8 @@ def test_a_batch_is_killed_by_a_click_that_is_confirmed(lab, open_running):
     expect(panel.state("to-kill")).to_have_text("killed")
     expect(panel.notices).to_contain_text("killed")
     expect(panel.log).to_contain_text("at work")  # it was read, and stays
+    expect(panel.note("to-kill")).to_have_text("Livy has forgotten it; from the history")
+    expect(panel.row("to-kill").get_by_role("img", name="from the history")).to_be_visible()
     expect(panel.state("to-keep")).to_have_text("running")
     lab.run(4)
     expect(lab.output(4)).to_contain_text("to-keep")
