@@ -8,6 +8,7 @@
  *       An `ack` that says no rejects the promise with its text as the error's message, but for kill and submit, where
  *       the caller reads it.
  *   channel.tell(type, members): a message without answer.
+ *   channel.ping(): finds out whether the kernel listens; the channel says what comes of it.
  *   channel.on(type, handler) -> off. Messages for other views never arrive. A message is what the kernel sent, with
  *       `bytes`: its first buffer as an inflated Uint8Array, or null; `decode(bytes)` makes text of it.
  *       The channel's own type "kernel" says `{state: "starting" | "alive" | "busy" | "gone"}` at each change.
@@ -237,6 +238,7 @@ export function createChannel(model, { frontend = "other", inline = () => true, 
     on: listen,
     hello,
     visible,
+    ping,
     destroy,
     get kernel() {
       return kernel;

@@ -86,7 +86,7 @@ export function createLog(host, channel) {
   );
   host.append(element);
   const offs = [
-    channel.on("log", onLog), channel.on("tail", onTail), channel.on("snapshot", reopen),
+    channel.on("log", onLog), channel.on("tail", onTail), channel.on("snapshot", reopen), channel.on("kernel", tellExtent),
   ];
   show(null);
 
@@ -114,6 +114,7 @@ export function createLog(host, channel) {
 
   function tellOpen() {
     channel.tell("open", { row: log.row, only: log.only, follow: true });
+    channel.ping(); // which nobody answers when the kernel is busy
   }
 
   /** The kernel has sent everything anew: it may have forgotten what is open, and what it was asked for. */
@@ -233,7 +234,7 @@ export function createLog(host, channel) {
 
   function emptyWords(total) {
     if (!log || total) return "";
-    if (!log.known) return "Waiting for the log …";
+    if (!log.known) return LATE[channel.kernel] || "Waiting for the log …";
     const what = log.only === "output" ? "The program has printed nothing" : "The log is empty";
     if (log.done) return `${what}.`;
     return live ? `${what} so far.` : `${what}, ${old || "as far as is known"}.`;

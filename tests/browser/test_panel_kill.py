@@ -103,6 +103,9 @@ def test_where_the_kernel_listens_only_between_cells_the_panel_says_so_and_kills
     panel = open_running(lab, "to-kill", busy=cell, kernel=ipykernel("6.31.0"))
     lab.start(3)
     expect(lab.output(3)).to_contain_text("ipykernel 6.31.0")
+    panel.open("to-kill")
+    log = panel.root.locator(".livy-log-body")
+    expect(log).to_contain_text("kernel busy: missing lines come when its cell ends")
     panel.kill("to-kill")
     expect(panel.notices).to_contain_text(
         "kernel busy: will be sent when the cell ends; or interrupt it"
