@@ -164,7 +164,7 @@ export function createForm({ channel, notices, on }) {
 /** Return `{element, value(), fail(text), focus()}` of one field; value() is null when nothing was given. */
 function createControl(field, given, view) {
   const id = `livy-${view}-${field.key}`;
-  const help = h("p", { class: "livy-help", id: `${id}-help` }, field.help);
+  const help = h("p", { class: "livy-help", id: `${id}-help` }, field.help + (HINTS[field.kind] || ""));
   const error = h("p", { class: "livy-error", id: `${id}-error`, hidden: true });
   const editor = field.kind === "conf" ? confEditor(field, given || {}, id) : textEditor(field, given, id);
   const label = h(
@@ -192,7 +192,7 @@ function createControl(field, given, view) {
   };
 }
 
-const HINTS = { list: "one a line, or with commas", args: "one a line" };
+const HINTS = { list: "; one a line, or with commas", args: "; one a line" };
 
 function textEditor(field, given, id) {
   const properties = { id, placeholder: field.example, "aria-describedby": `${id}-help` };
@@ -206,7 +206,7 @@ function textEditor(field, given, id) {
   }
   const items = [].concat(given ?? []);
   const rows = Math.min(6, Math.max(2, items.length));
-  const input = h("textarea", { ...properties, ...VERBATIM, rows, title: HINTS[field.kind] });
+  const input = h("textarea", { ...properties, ...VERBATIM, rows });
   input.value = items.join("\n");
   const untouched = input.value;
   return {

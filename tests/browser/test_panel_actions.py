@@ -16,6 +16,7 @@ def test_a_batch_is_submitted_from_the_form_then_again_with_an_edit_and_copied_a
     panel = open_panel(lab, standin_server.folder.parent)
     panel.button("+ New batch").click()
     expect(panel.field("file")).to_contain_text("(needed)")
+    expect(panel.field("args")).to_contain_text("the application's own arguments; one a line")
     lab.picture("form-empty")
     panel.fill(name="from-the-form", args="--date\n2026-11-22", driverMemory="lots")
     panel.button("Submit").click()
