@@ -961,6 +961,9 @@ def test_livy_history_sets_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (usual.parent.name, usual.name) == ("livy_magic", "history.sqlite")
     monkeypatch.setenv("LIVY_HISTORY", "~/mine.sqlite")
     assert History().path == tmp_path / "mine.sqlite"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LIVY_HISTORY", "~no such user/mine.sqlite")
+    assert History().path == tmp_path / "~no such user" / "mine.sqlite"
 
 
 def test_a_body_is_stored_as_json_that_anything_can_read(
