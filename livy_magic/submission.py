@@ -337,10 +337,7 @@ class _Submission:
         if self._info is None and self._in_doubt:
             self._info = self._glance()
         if self._info is not None:
-            return WaitInterrupted(
-                f"interrupted, but batch {label(self._info)} has been submitted, and runs on\n"
-                f"%livy_kill {self._info.id} ends it."
-            )
+            return runs_on(self._info)
         if self._in_doubt:
             return SubmitUnknown(
                 f"interrupted while batch {self._name!r} was being submitted: it may have started\n"
@@ -363,6 +360,25 @@ class _Submission:
             thread.join(GLANCE)
         found = seen[0] if seen else None
         return found if found is not None and self._is_mine(found) else None
+
+
+@contextlib.contextmanager
+def nothing_yet() -> Iterator[None]:
+    """Say of trouble with the server, and of an interrupt, that nothing was submitted so far."""
+    try:
+        yield
+    except ServerError as problem:
+        raise NotSubmitted(f"nothing was submitted: {problem}") from problem
+    except KeyboardInterrupt:
+        raise NotSubmitted("interrupted: nothing was submitted") from None
+
+
+def runs_on(info: BatchInfo) -> WaitInterrupted:
+    """Return what is said of an interrupt that came when the batch was there."""
+    return WaitInterrupted(
+        f"interrupted, but batch {label(info)} has been submitted, and runs on\n"
+        f"%livy_kill {info.id} ends it."
+    )
 
 
 def pauses() -> Iterator[float]:

@@ -613,6 +613,26 @@ def test_an_interrupt_before_the_post_started_nothing(livy, server, monkeypatch)
     assert server.requests == []
 
 
+@pytest.mark.parametrize("where", ["look", "staging"])
+def test_an_interrupt_while_a_name_is_looked_for_or_a_file_is_staged_started_nothing(
+    livy, server, monkeypatch, where
+):
+    if where == "look":
+        monkeypatch.setattr(livy.client, "batch", interrupt)
+    else:
+        monkeypatch.setattr(livy._planner, "send", interrupt)
+    with pytest.raises(NotSubmitted, match="interrupted: nothing was submitted"):
+        livy.submit(NIGHTLY)
+    assert server.started == []
+
+
+def test_an_interrupt_when_the_batch_is_there_says_which_one_runs_on(livy, server, monkeypatch):
+    monkeypatch.setattr(livy, "handle", interrupt)
+    with pytest.raises(WaitInterrupted, match="has been submitted, and runs on\n%livy_kill"):
+        livy.submit(NIGHTLY)
+    assert server.started == ["nightly"]
+
+
 def test_an_interrupt_during_the_post_says_that_a_batch_may_have_started(
     livy, server, monkeypatch, recorded
 ):
