@@ -536,6 +536,38 @@ def test_a_name_that_went_to_somebody_else_meanwhile_is_left_to_them(posts, conn
     assert (server.deleted, server.started) == ([], [])
 
 
+def test_of_two_notebooks_with_one_name_none_gets_the_others_batch(connect, server, recorded):
+    rivals = [connect(user="alice")]
+
+    def rival_is_faster(_):
+        if rivals:
+            rivals.pop().submit(NIGHTLY)
+
+    server.owner = "alice"
+    server.before_post, server.posts = rival_is_faster, ["ok", "before:reset"]
+    with pytest.raises(
+        NotSubmitted, match=r"the name 'nightly' went to batch \d+ \(alice, running"
+    ):
+        connect(user="alice").submit(NIGHTLY)
+    assert (server.deleted, server.started) == ([], ["nightly"])
+    assert sorted(one.outcome for one in history.current().entries()) == ["rejected", "submitted"]
+
+
+def test_whose_of_two_notebooks_a_batch_is_is_not_guessed(connect, server, recorded):
+    livy = connect(user="alice")
+    other = history.Intent(server=livy.place, request=NIGHTLY, folder="/", user="alice")
+
+    def rival_has_no_answer_yet(fake):
+        if "nightly" not in fake.listed:
+            livy.history.intend(other)
+            fake.add("nightly", owner="alice")
+
+    server.before_post, server.posts = rival_has_no_answer_yet, ["before:reset"]
+    with pytest.raises(SubmitUnknown, match=r"nobody can say[^\n]*\nAnother notebook of yours"):
+        livy.submit(NIGHTLY)
+    assert server.deleted == []
+
+
 def test_whether_a_new_batch_is_ours_is_not_guessed(connect, server, recorded):
     server.before_post, server.posts = taken_by("bob"), ["before:reset"]
     with pytest.raises(SubmitUnknown, match=r"of bob, and nobody can say[^\n]*\n.*Set `user`"):
