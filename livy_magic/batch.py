@@ -10,8 +10,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from . import fields, recorder
+from .client import GATEWAY
 from .display import FROM_HISTORY, LONGEST_LINE, label
-from .errors import BatchFailed, BatchGone, InvalidRequest, NotFound, Unreachable, WaitTimeout
+from .errors import (
+    BatchFailed,
+    BatchGone,
+    InvalidRequest,
+    NotFound,
+    ServerError,
+    Unreachable,
+    WaitTimeout,
+)
 from .export import rendered
 from .logs import KINDS, Kind, Line
 from .models import POST_FIELDS, BatchId, BatchInfo, BatchRequest, is_final, is_success
@@ -374,25 +383,26 @@ class Batch:
         if snapshot.gone:
             return
         deadline = time.monotonic() + timeout
-        lost = False  # the answer to a DELETE
+        sent = False  # a DELETE, of which the answer was lost
         while True:
             try:
                 if not self._is_still_there():
-                    if lost:
+                    if sent:
                         break
                     raise BatchGone(
                         f"batch {label(self.info)} is gone, and another one has its id or name now; "
                         "nothing was killed",
                         last=self.info,
                     )
+                sent = True
                 self.server.client.delete(self._address)
             except NotFound:
                 break
-            except Unreachable:
+            except ServerError as failure:
                 # The answer is lost, the kill perhaps not: a second DELETE finds nothing then.
-                if time.monotonic() > deadline:
+                lost = isinstance(failure, Unreachable) or (sent and failure.status in GATEWAY)
+                if not lost or time.monotonic() > deadline:
                     raise
-                lost = True
                 time.sleep(KILL_PAUSE)
                 continue
             break

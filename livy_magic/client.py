@@ -63,7 +63,23 @@ _GET_RETRIES = _NoPatience(
     raise_on_status=False,
     respect_retry_after_header=False,  # the watcher's schedule honours it, and stays interruptible
 )
-_ONCE = Retry(total=2, connect=2, read=0, status=0, other=0, backoff_factor=0.2)
+_ONCE = Retry(
+    total=2,
+    connect=2,
+    read=0,
+    status=0,
+    other=0,
+    backoff_factor=0.2,
+    raise_on_status=False,
+    respect_retry_after_header=False,  # or a DELETE that is to come later looks like a lost one
+)
+
+
+class _Session(requests.Session):
+    """Follows no redirect, nor reads where it leads: that fails where it is no URL."""
+
+    def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[requests.Response]:
+        return iter(())
 
 
 class LivyClient:
@@ -138,7 +154,7 @@ class LivyClient:
         response.encoding = response.encoding or "utf-8"  # requests would guess, and slowly
         try:
             return self._views.read(response.text, start, request)
-        except ValueError as failure:
+        except (ValueError, RecursionError) as failure:
             raise _no_json(response, request) from failure
 
     def newest(self) -> Iterator[BatchInfo]:
@@ -199,7 +215,7 @@ class LivyClient:
         response, line = self._send(method, path, query=query, body=body, timeout=timeout)
         try:
             return response.json(), line
-        except ValueError as failure:
+        except (ValueError, RecursionError) as failure:
             raise _no_json(response, line) from failure
 
     def _send(
@@ -248,7 +264,7 @@ class LivyClient:
         return session
 
     def _new_session(self, retries: Retry) -> requests.Session:
-        session = requests.Session()
+        session = _Session()
         session.trust_env = False
         session.auth = self._auth
         session.headers.update(self._headers)
@@ -299,12 +315,15 @@ def _error_answer(response: requests.Response, line: str) -> ServerError:
     """Turn one of the five shapes of error answers into a readable error (protocol, part 7)."""
     words = mask_url(_server_words(response))
     kind, advice = _verdict(response, words, one_batch="/batches/" in line)
+    wait = _wait(response)
+    if wait and not advice:
+        advice = f"The server asks to be left alone for {wait:.0f} s."
     return kind(
         f"{words} ({response.status_code} for {line})" + (f"\n{advice}" if advice else ""),
         request=line,
         status=response.status_code,
         text=words,
-        retry_after=_wait(response),
+        retry_after=wait,
     )
 
 
@@ -314,8 +333,7 @@ def _verdict(
     """Say what an error answer means, and what the user can do about it."""
     status = response.status_code
     if response.is_redirect:
-        target = urlsplit(response.headers["Location"])
-        place = f"{target.scheme}://{target.hostname}" if target.hostname else "another page"
+        place = _origin(response.headers["Location"]) or "another page"
         return NotLivy, f"It redirects to {place}: use the URL at which Livy itself answers."
     if status == HTTPStatus.UNAUTHORIZED:
         return Unauthorized, "The server wants to know who you are: set `auth`."
@@ -333,6 +351,15 @@ def _verdict(
     if status == HTTPStatus.NOT_FOUND:
         return NotLivy, "There is no Livy at this address: check the URL's path."
     return ServerError, ""
+
+
+def _origin(url: str) -> str:
+    """Return where a URL leads, without its path; empty if it does not say."""
+    try:
+        target = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{target.scheme}://{target.hostname}" if target.hostname else ""
 
 
 def _no_json(response: requests.Response, line: str) -> NotLivy:
@@ -361,7 +388,7 @@ def _server_words(response: requests.Response, most: int = 1000) -> str:
     else:
         try:
             body = response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             body = response.text
         if isinstance(body, dict):
             body = body.get("msg") or body.get("message") or ""

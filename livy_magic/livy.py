@@ -26,7 +26,6 @@ from .errors import (
     BatchGone,
     NotFound,
     NotSubmitted,
-    ServerError,
 )
 from .evidence import by_name
 from .models import BatchId, BatchInfo, BatchRequest, is_final
@@ -37,7 +36,7 @@ from .progress import Patient, Report, silent
 from .redact import MASK, mask_url
 from .snapshot import is_another
 from .staging import Staging
-from .submission import submit
+from .submission import nothing_yet, runs_on, submit
 from .watcher import Watcher
 
 if TYPE_CHECKING:
@@ -379,10 +378,10 @@ class Livy:
         """
         check_choice("if_exists", if_exists, get_args(IfExists))
         self._settle_orphans()
-        complete = self._planner.complete(request, defaults=defaults)
-        progress = Patient(report or silent)
-        held: list[BatchId] = []
-        try:
+        with nothing_yet():
+            complete = self._planner.complete(request, defaults=defaults)
+            progress = Patient(report or silent)
+            held: list[BatchId] = []
             holder = None if complete.name is None else by_name(self.client, complete.name)
             if holder is not None:
                 if if_exists == "attach" and self._is_running_twin(
@@ -393,11 +392,9 @@ class Livy:
                 held.append(holder.id)
                 if if_exists == "attach" and report:
                     report(f"batch {label(holder)} runs something else: this is {complete.name!r}")
-        except ServerError as problem:
-            raise NotSubmitted(f"nothing was submitted: {problem}") from problem
-        sent, uploads = self._planner.resolved(complete, stage, progress)
-        plan = Plan(sent, uploads, request, if_exists, stage, defaults)
-        self._planner.send(plan.uploads, progress)
+            sent, uploads = self._planner.resolved(complete, stage, progress)
+            plan = Plan(sent, uploads, request, if_exists, stage, defaults)
+            self._planner.send(plan.uploads, progress)
         batch = self._send(plan, held, cell, report or silent)
         return batch.wait() if wait else batch
 
@@ -417,12 +414,15 @@ class Livy:
         )
         done = submit(self.client, self.history, intent, report=report, witness=self._newest)
         info = self._newest = done.info
-        if self.user is None and not done.adopted:
-            self.user = info.owner  # the server's answer to us says as whom it knows us
-        self._plans[_identity(info)] = replace(plan, uploads=())
-        batch = self.handle(info, submitted, key=done.key)
-        batch.keep_current()
-        self.watcher.roster.refresh()
+        try:
+            if self.user is None and not done.adopted:
+                self.user = info.owner  # the server's answer to us says as whom it knows us
+            self._plans[_identity(info)] = replace(plan, uploads=())
+            batch = self.handle(info, submitted, key=done.key)
+            batch.keep_current()
+            self.watcher.roster.refresh()
+        except KeyboardInterrupt:
+            raise runs_on(info) from None
         return batch
 
     def _settle_orphans(self) -> None:

@@ -321,7 +321,7 @@ class LogPage:
     @classmethod
     def from_json(cls, value: object, request: str) -> LogPage:
         """Read a log answer; ``request`` is the request line, for the error."""
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or "log" not in value:
             raise NotLivy(f"{request}: the answer is no log", request=request)
         entries = _lines(value.get("log"))
         start, total = value.get("from"), value.get("total")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .client import LivyClient
 from .errors import LivyError
 from .evidence import by_name, is_mine
+from .names import is_unique
 from .submission import PATIENCE, pauses
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def _is_settled(client: LivyClient, history: History, entry: Entry) -> bool:
             "its notebook died while it was sent; as far as can be seen, it never started",
         )
         return True
-    if is_mine(found, entry.name, entry.user, entry.held):
+    others = [] if is_unique(entry.name) else history.rivals(entry.key, found.id)
+    if is_mine(found, entry.name, entry.user, entry.held) and not others:
         history.accepted(entry.key, found, adopted=True)
     else:
         history.unsettled(entry.key, "its notebook died; the batch of that name may be another one")

@@ -12,6 +12,9 @@ SHARE = 0.018  # of a batch's age; with the look itself, its end is seen within 
 UNAWAITED = 3.0  # times as long, while nobody waits: a thousand notebooks may share a server
 LOOKED_AT, LOOKED_AT_OLD = 2.0, 5.0  # seconds at most, while a person looks; at a batch of 1,000 s
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 30.0
+# Seconds that a server may ask for: Livy forgets a batch 600 s after its end, and who stays away for
+# as long never sees it.
+LONGEST_ASKED = 300.0
 RUNNING_A_SECOND = 500.0  # batches that may run for each second between two looks at the list
 LONGEST_LOG_PAUSE = 60.0
 LOGS_A_SECOND = 10.0  # that are read while nobody looks at them
@@ -65,9 +68,10 @@ def backoff(failures: int, retry_after: float | None, rng: random.Random) -> flo
 
     Args:
         failures: Rounds without any answer, at least 1.
-        retry_after: Seconds that the server asked to wait, when it did: never less than that.
+        retry_after: Seconds that the server asked to wait, when it did: never less than that, up to
+            five minutes.
         rng: Where the jitter comes from.
     """
     longest = min(FIRST_BACKOFF * 2.0 ** min(failures, 10), LONGEST_BACKOFF)
-    asked = (retry_after or 0.0) * rng.uniform(1.0, 1.2)
+    asked = min(retry_after or 0.0, LONGEST_ASKED) * rng.uniform(1.0, 1.2)
     return max(rng.uniform(longest / 2, longest), asked)

@@ -267,6 +267,9 @@ class _Submission:
 
     def _adopt(self, found: BatchInfo, lost: ServerError) -> BatchInfo:
         """Return the batch of that name, if it is the one that was submitted."""
+        end = time.monotonic() + BIRTH
+        while self._is_disputed(found) and time.monotonic() < end:  # until the other one knows
+            time.sleep(FIRST_PAUSE)
         if self._is_anothers(found):
             raise NotSubmitted(
                 f"nothing was submitted: the name {self._name!r} went to batch {found.id}"
@@ -274,10 +277,12 @@ class _Submission:
                 "Give another name, or choose with if_exists (--if-exists)."
             ) from lost
         if not self._is_mine(found):
+            advice = "Set `user` to the name under which the server knows you, and such a batch is recognised."
+            if self._is_disputed(found):
+                advice = "Another notebook of yours submitted the same name at the same time: give each its own."
             raise SubmitUnknown(
                 f"the answer to the submission was lost; there is a new batch {label(found)} of"
-                f" {found.owner}, and nobody can say whether it is this one: {lost}\n"
-                "Set `user` to the name under which the server knows you, and such a batch is recognised.",
+                f" {found.owner or 'no owner'}, and nobody can say whether it is this one: {lost}\n{advice}",
                 name=self._name,
             ) from lost
         end = time.monotonic() + BIRTH
@@ -325,10 +330,22 @@ class _Submission:
     def _is_anothers(self, found: BatchInfo) -> bool:
         owners = {found.owner, self._intent.user}
         differ = None not in owners and len(owners) > 1
-        return found.id in self._intent.held or (differ and not is_unique(self._name))
+        return found.id in self._intent.held or (
+            not is_unique(self._name) and (differ or "submitted" in self._rivals(found))
+        )
 
     def _is_mine(self, found: BatchInfo) -> bool:
-        return is_mine(found, self._name, self._intent.user, self._intent.held)
+        mine = is_mine(found, self._name, self._intent.user, self._intent.held)
+        return mine and (is_unique(self._name) or not self._rivals(found))
+
+    def _is_disputed(self, found: BatchInfo) -> bool:
+        """Say whether it may be what another notebook of this user submits under the same name."""
+        rivals = set() if is_unique(self._name) else self._rivals(found)
+        return bool(rivals) and "submitted" not in rivals
+
+    def _rivals(self, found: BatchInfo) -> set[str]:
+        """Return what became of other submissions that this batch may be."""
+        return {entry.outcome for entry in self._history.rivals(self._key, found.id)}
 
     # -- an interrupt -----------------------------------------------------------------------------
 
@@ -337,10 +354,7 @@ class _Submission:
         if self._info is None and self._in_doubt:
             self._info = self._glance()
         if self._info is not None:
-            return WaitInterrupted(
-                f"interrupted, but batch {label(self._info)} has been submitted, and runs on\n"
-                f"%livy_kill {self._info.id} ends it."
-            )
+            return runs_on(self._info)
         if self._in_doubt:
             return SubmitUnknown(
                 f"interrupted while batch {self._name!r} was being submitted: it may have started\n"
@@ -363,6 +377,25 @@ class _Submission:
             thread.join(GLANCE)
         found = seen[0] if seen else None
         return found if found is not None and self._is_mine(found) else None
+
+
+@contextlib.contextmanager
+def nothing_yet() -> Iterator[None]:
+    """Say of trouble with the server, and of an interrupt, that nothing was submitted so far."""
+    try:
+        yield
+    except ServerError as problem:
+        raise NotSubmitted(f"nothing was submitted: {problem}") from problem
+    except KeyboardInterrupt:
+        raise NotSubmitted("interrupted: nothing was submitted") from None
+
+
+def runs_on(info: BatchInfo) -> WaitInterrupted:
+    """Return what is said of an interrupt that came when the batch was there."""
+    return WaitInterrupted(
+        f"interrupted, but batch {label(info)} has been submitted, and runs on\n"
+        f"%livy_kill {info.id} ends it."
+    )
 
 
 def pauses() -> Iterator[float]:

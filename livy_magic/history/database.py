@@ -75,7 +75,8 @@ SIDE_FILES = ("", "-wal", "-shm", "-journal")
 def place() -> Path:
     """Return the history's file: ``LIVY_HISTORY``, else one in the user's data folder."""
     if chosen := os.environ.get("LIVY_HISTORY"):
-        return Path(chosen).expanduser().absolute()
+        # Path.expanduser fails where there is no such user; a shell leaves the text as it is.
+        return Path(os.path.expanduser(chosen)).absolute()  # noqa: PTH111
     import platformdirs
 
     return platformdirs.user_data_path("livy_magic") / "history.sqlite"

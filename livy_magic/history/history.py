@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PAUSE = 60.0  # seconds in which nothing is tried after a failure
+AT_ONCE = 360.0  # seconds for which a submission may be on its way, waiting for room included
 
 _log = logging.getLogger(__package__)
 
@@ -196,6 +197,31 @@ class History:
             return next(iter(select(connection, condition, values)), None)
 
         return self._attempt(newest, None)
+
+    def rivals(self, key: int | None, batch_id: BatchId) -> list[Entry]:
+        """Return the other submissions under the same name, at about the same time, that a batch may be.
+
+        Args:
+            key: The submission.
+            batch_id: The batch, found by its name.
+        """
+
+        def find(connection: sqlite3.Connection) -> list[Entry]:
+            others = "server = ? AND name = ? AND key != ? AND submitted > ?"
+            return [
+                entry
+                for mine in select(connection, "key = ?", [key])
+                for entry in select(
+                    connection, others, [mine.server, mine.name, key, mine.submitted - AT_ONCE]
+                )
+                if entry.outcome in {"pending", "unknown"}
+                # Ids start anew with the server: it may have got this one for another batch before.
+                or (
+                    entry.info and entry.info.id == batch_id and entry.states[0][1] > mine.submitted
+                )
+            ]
+
+        return self._attempt(find, [])
 
     def take_over(self, key: int) -> bool | None:
         """Make a submission ours whose process is provably dead.

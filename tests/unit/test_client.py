@@ -232,10 +232,25 @@ def test_plain_http_behind_https_is_told_as_that(recorder):
         LivyClient(recorder.url.replace("http:", "https:")).page()
 
 
-@pytest.mark.parametrize("body", ["not json", "[]", '{"half":', '"text"'])
+@pytest.mark.parametrize("body", ["not json", "[]", '{"half":', '"text"', "[" * 100_000])
 def test_an_answer_that_is_no_batch_is_not_livy(client, wire, body):
     wire.get(f"{URL}/batches/1", body=body)
+    wire.get(f"{URL}/batches", body=body)
     with pytest.raises(NotLivy):
+        client.batch(1)
+    with pytest.raises(NotLivy):
+        client.page()
+
+
+def test_an_answer_that_is_no_log_is_no_empty_one(client, wire):
+    wire.get(f"{URL}/batches/1/log", json={"status": "ok"})
+    with pytest.raises(NotLivy, match="no log"):
+        client.log(1)
+
+
+def test_a_redirect_to_nowhere_is_told_as_one(client, wire):
+    wire.get(f"{URL}/batches/1", status=302, headers={"Location": "http://[nowhere"})
+    with pytest.raises(NotLivy, match="redirects to another page"):
         client.batch(1)
 
 
@@ -244,6 +259,16 @@ def test_retry_after_is_kept_in_seconds(client, wire):
     with pytest.raises(ServerError) as caught:
         client.batch(1)
     assert caught.value.retry_after == 7
+    assert "asks to be left alone for 7 s" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_delete_that_is_to_come_later_is_answered_and_not_lost(client, wire, status):
+    answer = wire.delete(f"{URL}/batches/1", status=status, headers={"Retry-After": "3600"})
+    with pytest.raises(ServerError) as caught:
+        client.delete(1)
+    assert (caught.value.status, caught.value.retry_after) == (status, 3600)
+    assert answer.call_count == 1
 
 
 def test_no_message_shows_credentials():

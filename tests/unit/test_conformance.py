@@ -186,6 +186,28 @@ def test_27_the_time_for_a_kill_is_settable_and_a_late_answer_is_followed_up(wir
     assert batch.state == "killed"
 
 
+def test_27_a_gateway_that_lost_patience_with_a_kill_is_followed_up_like_a_late_answer(
+    server, wire, monkeypatch
+):
+    monkeypatch.setattr("livy_magic.batch.KILL_PAUSE", 0)
+    knows(wire)
+    for _ in range(2):
+        wire.delete(f"{URL}/batches/nightly", status=504)
+    wire.delete(f"{URL}/batches/nightly", **NO_BATCH)
+    batch = server.batch(7)
+    batch.kill()
+    assert batch.state == "killed"
+
+
+def test_27_a_server_that_asks_for_time_before_a_kill_is_not_asked_again(server, wire):
+    knows(wire)
+    busy = wire.delete(f"{URL}/batches/nightly", status=429, headers={"Retry-After": "3600"})
+    batch = server.batch(7)
+    with pytest.raises(ServerError, match=r"429 for DELETE.*\n.*left alone for 3600 s"):
+        batch.kill()
+    assert (busy.call_count, batch.state) == (1, "running")
+
+
 def test_28_killing_what_is_gone_is_no_error(server, wire):
     knows(wire)
     wire.delete(f"{URL}/batches/nightly", **NO_BATCH)

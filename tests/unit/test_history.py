@@ -427,6 +427,21 @@ def test_on_a_network_home_no_memory_is_shared(
     assert len(history.entries()) == 2
 
 
+def test_a_submission_knows_those_of_the_same_name_at_the_same_time(history: History) -> None:
+    batch = BatchInfo(id=7, name="nightly", state="running")
+    before = history.intend(an_intent(name="nightly"))
+    history.accepted(before, batch)  # of a server that has started anew since
+    mine = history.intend(an_intent(name="nightly"))
+    assert history.rivals(mine, 7) == []
+    history.intend(an_intent(name="weekly"))
+    late = history.intend(an_intent(name="nightly"))
+    assert [one.key for one in history.rivals(mine, 7)] == [late]
+    history.accepted(late, batch)
+    assert [one.key for one in history.rivals(mine, 7)] == [late]
+    assert history.rivals(mine, 8) == []
+    assert history.rivals(None, 7) == []
+
+
 def test_a_dead_kernels_submission_is_taken_over_once(
     history: History, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
@@ -961,6 +976,9 @@ def test_livy_history_sets_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (usual.parent.name, usual.name) == ("livy_magic", "history.sqlite")
     monkeypatch.setenv("LIVY_HISTORY", "~/mine.sqlite")
     assert History().path == tmp_path / "mine.sqlite"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LIVY_HISTORY", "~no such user/mine.sqlite")
+    assert History().path == tmp_path / "~no such user" / "mine.sqlite"
 
 
 def test_a_body_is_stored_as_json_that_anything_can_read(

@@ -536,6 +536,38 @@ def test_a_name_that_went_to_somebody_else_meanwhile_is_left_to_them(posts, conn
     assert (server.deleted, server.started) == ([], [])
 
 
+def test_of_two_notebooks_with_one_name_none_gets_the_others_batch(connect, server, recorded):
+    rivals = [connect(user="alice")]
+
+    def rival_is_faster(_):
+        if rivals:
+            rivals.pop().submit(NIGHTLY)
+
+    server.owner = "alice"
+    server.before_post, server.posts = rival_is_faster, ["ok", "before:reset"]
+    with pytest.raises(
+        NotSubmitted, match=r"the name 'nightly' went to batch \d+ \(alice, running"
+    ):
+        connect(user="alice").submit(NIGHTLY)
+    assert (server.deleted, server.started) == ([], ["nightly"])
+    assert sorted(one.outcome for one in history.current().entries()) == ["rejected", "submitted"]
+
+
+def test_whose_of_two_notebooks_a_batch_is_is_not_guessed(connect, server, recorded):
+    livy = connect(user="alice")
+    other = history.Intent(server=livy.place, request=NIGHTLY, folder="/", user="alice")
+
+    def rival_has_no_answer_yet(fake):
+        if "nightly" not in fake.listed:
+            livy.history.intend(other)
+            fake.add("nightly", owner="alice")
+
+    server.before_post, server.posts = rival_has_no_answer_yet, ["before:reset"]
+    with pytest.raises(SubmitUnknown, match=r"nobody can say[^\n]*\nAnother notebook of yours"):
+        livy.submit(NIGHTLY)
+    assert server.deleted == []
+
+
 def test_whether_a_new_batch_is_ours_is_not_guessed(connect, server, recorded):
     server.before_post, server.posts = taken_by("bob"), ["before:reset"]
     with pytest.raises(SubmitUnknown, match=r"of bob, and nobody can say[^\n]*\n.*Set `user`"):
@@ -611,6 +643,26 @@ def test_an_interrupt_before_the_post_started_nothing(livy, server, monkeypatch)
         with pytest.raises(NotSubmitted, match="interrupted: nothing was submitted"):
             livy.submit(NAMELESS)
     assert server.requests == []
+
+
+@pytest.mark.parametrize("where", ["look", "staging"])
+def test_an_interrupt_while_a_name_is_looked_for_or_a_file_is_staged_started_nothing(
+    livy, server, monkeypatch, where
+):
+    if where == "look":
+        monkeypatch.setattr(livy.client, "batch", interrupt)
+    else:
+        monkeypatch.setattr(livy._planner, "send", interrupt)
+    with pytest.raises(NotSubmitted, match="interrupted: nothing was submitted"):
+        livy.submit(NIGHTLY)
+    assert server.started == []
+
+
+def test_an_interrupt_when_the_batch_is_there_says_which_one_runs_on(livy, server, monkeypatch):
+    monkeypatch.setattr(livy, "handle", interrupt)
+    with pytest.raises(WaitInterrupted, match="has been submitted, and runs on\n%livy_kill"):
+        livy.submit(NIGHTLY)
+    assert server.started == ["nightly"]
 
 
 def test_an_interrupt_during_the_post_says_that_a_batch_may_have_started(
