@@ -34,9 +34,8 @@ if TYPE_CHECKING:
     from .livy import Livy
     from .plans import Plan
 
-OUTPUT: frozenset[Kind] = frozenset(
-    {"program", "gap"}
-)  # kinds of log lines that are the program's own
+# Kinds of log lines that are the program's own.
+OUTPUT: frozenset[Kind] = frozenset({"program", "gap"})
 # Where the JVM was says little; what it complained of, in the lines between, says all.
 SAYS_NOTHING = re.compile(r"\s+at [\w.$<>/]+\(|\s*\.\.\. \d+ (more|common frames)|\s*$")
 KILL_PAUSE = 0.5  # seconds until a DELETE whose answer was lost is followed up
@@ -307,10 +306,7 @@ class Batch:
             InvalidRequest: There is no such form, or the batch was not submitted from here.
         """
         if self.plan is None:
-            raise InvalidRequest(
-                f"batch {label(self.info)} was not submitted from here, "
-                "and Livy tells nobody what a batch was asked to run"
-            )
+            raise self._unknown_request()
         return rendered(form, self.server, self.plan)
 
     @property
@@ -323,14 +319,17 @@ class Batch:
         if self.plan is not None:
             return self.plan.given
         if self.body is None:
-            raise InvalidRequest(
-                f"batch {label(self.info)} was not submitted from here, "
-                "and Livy tells nobody what a batch was asked to run"
-            )
+            raise self._unknown_request()
         values = fields.read(self.body, where="history")
         if is_unique(values.get("name") or ""):
             values["name"] = None  # another one will have another
         return BatchRequest(**values)
+
+    def _unknown_request(self) -> InvalidRequest:
+        return InvalidRequest(
+            f"batch {label(self.info)} was not submitted from here, "
+            "and Livy tells nobody what a batch was asked to run"
+        )
 
     def resubmit(self, *, report: Callable[[str], None] | None = None, **changes: Any) -> Batch:
         """Submit the same again, with changes, and return the new batch.

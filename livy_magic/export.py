@@ -30,9 +30,9 @@ from .auth import AuthSpec
 from .errors import InvalidRequest
 from .fields import nearest
 from .local.cookie import SignedCookie
-from .local.spark_submit import WORKING_DIRECTORY
+from .local.spark_submit import MASTER, WORKING_DIRECTORY
 from .models import POST_FIELDS, BatchRequest, Code
-from .redact import MASK, is_secret, mask_url, plain
+from .redact import MASK, is_secret, mask_proxy, mask_url, plain
 from .staging import Upload
 
 if TYPE_CHECKING:
@@ -59,7 +59,6 @@ _SAME_LIST = {
     "files": "spark.files",
     "archives": "spark.yarn.dist.archives",
 }
-_PRIVATE_MASTER = "local[*]"  # as local/run_folder.py has it
 
 
 def rendered(form: str, livy: Livy, plan: Plan) -> str:
@@ -169,7 +168,7 @@ def _transport(url: str, connection: Mapping[str, Any]) -> list[str]:
     options = []
     proxy = select_proxy(url, dict(connection.get("proxies") or {}))
     if proxy:
-        options.append(_option("--proxy", _without_login(proxy)))
+        options.append(_option("--proxy", mask_proxy(proxy)))
     elif get_environ_proxies(url):  # curl would take it, and a proxy swallows loopback
         options.append("--noproxy '*'")
     verify, cert = connection.get("verify", True), connection.get("cert")
@@ -183,12 +182,6 @@ def _transport(url: str, connection: Mapping[str, Any]) -> list[str]:
             _option(flag, file) for flag, file in zip(("--cert", "--key"), files, strict=False)
         ]
     return options
-
-
-def _without_login(proxy: str) -> str:
-    scheme, separator, rest = proxy.rpartition("://")
-    _, at, place = rest.rpartition("@")
-    return f"{scheme}{separator}{MASK if at else ''}{at}{place}"
 
 
 # -- python ---------------------------------------------------------------------------------------
@@ -345,7 +338,7 @@ def as_spark_submit(livy: Livy, plan: Plan) -> str:
     words = [application or shlex.quote(body["file"]), *map(shlex.quote, body.get("args", ()))]
     command = [
         "spark-submit",
-        *([_option("--master", _PRIVATE_MASTER)] if livy.private else []),
+        *([_option("--master", MASTER)] if livy.private else []),
         *(_option(flag, value) for flag, value in _spark_options(body)),
         " ".join(words),
     ]

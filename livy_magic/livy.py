@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import getpass
-import logging
 import os
 import threading
 import time
@@ -22,16 +21,13 @@ from .auth import build as build_auth
 from .batch import Batch
 from .client import LivyClient
 from .display import label
-from .errors import (
-    BatchGone,
-    NotFound,
-    NotSubmitted,
-)
+from .errors import BatchGone, NotFound, NotSubmitted
 from .evidence import by_name
 from .models import BatchId, BatchInfo, BatchRequest, is_final
 from .names import another
 from .orphans import settle_orphans
-from .plans import IfExists, Plan, Planner, StageMode, check_choice
+from .paths import StageMode
+from .plans import IfExists, Plan, Planner, check_choice
 from .progress import Patient, Report, silent
 from .redact import MASK, mask_url
 from .snapshot import is_another
@@ -43,8 +39,6 @@ if TYPE_CHECKING:
     from .history import Entry, History
 
 _Identity: TypeAlias = tuple[BatchId, str | None, str | None]  # id, name, owner
-
-_log = logging.getLogger(__name__)
 
 
 class Livy:

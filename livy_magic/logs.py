@@ -19,7 +19,7 @@ import re
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, TypeVar, get_args
 
 from .models import LogPage
 
@@ -46,6 +46,7 @@ _SPARK_LAYOUT = re.compile(
 
 Kind: TypeAlias = Literal["program", "spark", "diagnostics", "gap"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,11 +281,11 @@ class LogTail:
         # A section that is empty for once is not forgotten, or all of it would come again.
         if sections.stdout:
             begin, part = self._refused
-            if part and _end_of_known(part, sections.stdout, begin + len(part)) < len(part):
+            if part and end_of_known(part, sections.stdout, begin + len(part)) < len(part):
                 lines += self._take(begin, part)  # the window does not have all of it any more
             lines += self._take(offset, sections.stdout)
             self._refused = (0, [])
-        met_stderr = _end_of_known(self._stderr, sections.stderr, len(self._stderr))
+        met_stderr = end_of_known(self._stderr, sections.stderr, len(self._stderr))
         lines += [
             *_gap(self._stderr, len(sections.stderr), met_stderr),
             *self._classified(sections.stderr[met_stderr:]),
@@ -299,7 +300,7 @@ class LogTail:
     def _met(self, offset: int, section: list[str]) -> int:
         """Return how many lines of the first section, from position ``offset`` on, are known."""
         # The window only ever slides towards the front: a line is where it was, or before that.
-        return _end_of_known(self._stdout, section, self._end - offset)
+        return end_of_known(self._stdout, section, self._end - offset)
 
     def _take(self, offset: int, section: list[str]) -> list[Line]:
         """Take the first section from position ``offset`` on; return what is new."""
@@ -353,12 +354,12 @@ def _gap(known: list[str], kept: int, met: int) -> list[Line]:
     return [Line(text, "gap")]
 
 
-def _end_of_known(known: list[str], lines: list[str], furthest: int) -> int:
+def end_of_known(known: list[T], lines: list[T], furthest: int) -> int:
     """Return how many of ``lines`` are known: the last position that fits, at ``furthest``.
 
     A position fits when the lines before it, as far as both go, are the last known ones.
     """
-    for end in range(min(furthest, len(lines)), 0, -1):
+    for end in range(min(furthest, len(lines)) if known else 0, 0, -1):
         both = min(end, len(known))
         if known[-1] == lines[end - 1] and known[-both:] == lines[end - both : end]:
             return end

@@ -10,7 +10,7 @@ import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from urllib.parse import quote, unquote
 
 from . import packages
@@ -21,7 +21,7 @@ from .progress import Report, silent
 from .redact import mask_url
 from .staging import ILLEGAL_IN_URI, SCHEME, Staging, Upload, plain_name
 
-STAGE_MODES = ("auto", "always", "never")
+StageMode: TypeAlias = Literal["auto", "always", "never"]
 
 # The fields whose values are paths; Spark gives those of the second group another name after a "#".
 _PATH_FIELDS = ("py_files", "jars", "files", "archives")
@@ -45,7 +45,7 @@ def resolve(
     request: BatchRequest,
     staging: Staging | None,
     *,
-    mode: str = "auto",
+    mode: StageMode = "auto",
     private: bool,
     folder: Path,
     report: Report = silent,
@@ -69,7 +69,7 @@ def resolve(
     Args:
         request: May hold code instead of a file; that is staged as ``<batch name>.py``.
         staging: Where to put files, if there is such a place.
-        mode: One of ``STAGE_MODES``.
+        mode: See above.
         private: Livy is the private one, and sees this machine's files.
         folder: What relative paths are relative to.
         report: Takes lines of progress of what is read.
@@ -93,7 +93,7 @@ def resolve(
 @dataclass
 class _Plan:
     staging: Staging | None
-    mode: str
+    mode: StageMode
     private: bool
     folder: Path
     report: Report

@@ -14,12 +14,11 @@ from .errors import InvalidRequest, LivyError
 from .local import LocalServer
 from .models import POST_FIELDS, BatchRequest
 from .names import unique
-from .paths import resolve
+from .paths import StageMode, resolve
 from .progress import Report
 from .staging import Staging, Upload
 
 IfExists: TypeAlias = Literal["fail", "attach", "replace", "rename"]
-StageMode: TypeAlias = Literal["auto", "always", "never"]
 
 _log = logging.getLogger(__name__)
 

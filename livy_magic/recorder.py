@@ -12,11 +12,10 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from .logs import Line
+from .logs import Line, end_of_known
 from .models import BatchInfo
 from .shared import Shared
 from .snapshot import Snapshot
@@ -118,7 +117,7 @@ class Recording:
         self._saved += saved
         return saved == len(lines)
 
-    def _saved_before(self, lines: Sequence[Line]) -> int | None:
+    def _saved_before(self, lines: list[Line]) -> int | None:
         """Return how many of the lines a kernel had saved that is dead; None if that stays open."""
         known = self._history.saved_lines(self._key)
         if known is None:
@@ -129,19 +128,14 @@ class Recording:
         return saved
 
 
-def overlap(known: Sequence[Line], lines: Sequence[Line]) -> int:
+def overlap(known: list[Line], lines: list[Line]) -> int:
     """Return how many lines of a log, read anew, are known: up to where those that are known end."""
-    if list(lines[: len(known)]) == list(known):
+    if lines[: len(known)] == known:
         return len(known)
     # What stands before a gap may be at any distance.
     behind_gap = itertools.takewhile(lambda line: line.kind != "gap", reversed(known))
     anchor = list(itertools.islice(behind_gap, ANCHOR))[::-1]
-    for end in range(len(lines), 0, -1):
-        if anchor and lines[end - 1] == anchor[-1]:
-            length = min(end, len(anchor))
-            if list(lines[end - length : end]) == anchor[-length:]:
-                return end
-    return 0
+    return end_of_known(anchor, lines, len(lines))
 
 
 class Recorder(Shared):

@@ -53,6 +53,13 @@ def mask_url(text: str) -> str:
     return _QUERY_PART.sub(rf"\1{MASK}", _USER_INFO.sub(masked, text))
 
 
+def mask_proxy(url: str) -> str:
+    """Return a proxy's URL, which may have no scheme, without user name and password."""
+    scheme, separator, rest = url.rpartition("://")
+    _, at, place = rest.rpartition("@")
+    return f"{scheme}{separator}{MASK if at else ''}{at}{place}"
+
+
 def mask_text(text: str) -> str:
     """Mask what :func:`mask_url` does, and the values in ``password=X`` and ``password: X``."""
     return _SECRET_PART.sub(lambda part: part["host"] or part["name"] + MASK, mask_url(text))

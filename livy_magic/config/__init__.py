@@ -77,7 +77,7 @@ from requests.utils import get_environ_proxies
 from ..auth import AuthSpec
 from ..errors import ConfigError
 from ..models import POST_FIELDS
-from ..redact import MASK, mask_body
+from ..redact import mask_body, mask_proxy
 from . import places
 from .places import VARIABLES, Files, Found, Layer
 from .values import LOCAL, Environ
@@ -197,7 +197,7 @@ def profiles(config_path: Sequence[Path] | None = None) -> dict[str, Path]:
 
 def describe(settings: Settings) -> list[tuple[str, str, str]]:
     """Return name, value and origin of each setting that says something, for a person to read."""
-    proxies = (f"{scheme} {_without_login(url)}" for scheme, url in settings.proxies.items())
+    proxies = (f"{scheme} {mask_proxy(url)}" for scheme, url in settings.proxies.items())
     shown = {
         "url": settings.url or "the private Livy of this machine",
         "profile": settings.profile,
@@ -217,11 +217,6 @@ def describe(settings: Settings) -> list[tuple[str, str, str]]:
         for name, value in shown.items()
         if value and (settings.url or name in ("url", "profile", *FOR_PRIVATE_LIVY))
     ]
-
-
-def _without_login(url: str) -> str:
-    _, at, place = url.rpartition("@")
-    return f"{MASK}@{place}" if at else url
 
 
 def _shown_defaults(defaults: Mapping[str, Any]) -> str:

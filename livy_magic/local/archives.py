@@ -63,7 +63,7 @@ class Archives:
     @property
     def lock(self) -> FileLock:
         """Held while archives are made, of whatever kind."""
-        return FileLock(self.folder.parent.with_name("archives.lock"))
+        return _lock(self.folder.parent)
 
     @property
     def names(self) -> list[str]:
@@ -112,9 +112,13 @@ def state(folder: ServerFolder) -> str:
     archives = folder.run / "archives"
     if (archives / LIVY_ARCHIVE).exists():  # the last to be made
         return "ready"
-    if FileLock(archives.resolve().parent.with_name("archives.lock")).is_held():
+    if _lock(archives.resolve().parent).is_held():
         return "being made"
     return "will be made when the server has not been used for half a minute"
+
+
+def _lock(parent: Path) -> FileLock:
+    return FileLock(parent.with_name("archives.lock"))
 
 
 def _identity(file: Path) -> tuple[str, int, int]:

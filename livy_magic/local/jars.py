@@ -22,12 +22,11 @@ from typing import TypeAlias
 import requests
 
 from ..errors import LocalServerError
-from ..progress import Report
+from ..progress import Report, chunks
 from .layout import FileLock, private, size
 
 _LOCK = Path(__file__).with_name("livy-0.7.1.lock")
 _AT_ONCE = 8
-_CHUNK = 2**20  # bytes
 _NEW = ".new-"
 
 
@@ -54,9 +53,8 @@ class Jar:
         """Say whether the file is there and is the one that the lock means."""
         digest = hashlib.sha256()
         try:
-            with file.open("rb") as content:
-                while chunk := content.read(_CHUNK):
-                    digest.update(chunk)
+            for chunk in chunks(file):
+                digest.update(chunk)
         except FileNotFoundError:
             return False
         return digest.hexdigest() == self.sha256

@@ -31,7 +31,7 @@ livy.server.auth.type = signed
 {_AUTH}.param.ldap.providerurl = ldap://127.0.0.1:1
 {_AUTH}.param.token.validity = 36000
 {_AUTH}.param.signature.secret.file = {{secret}}
-livy.spark.master = local[*]
+livy.spark.master = {spark_submit.MASTER}
 # Only its owner reaches this server, and may submit whatever they can read.
 livy.file.local-dir-whitelist = /
 livy.cache-log.size = {{keeps}}

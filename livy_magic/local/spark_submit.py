@@ -31,6 +31,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+MASTER = "local[*]"  # where the private Livy runs its batches
 WORKING_DIRECTORY = "spark.livyMagic.workingDirectory"
 
 _YARN_ARCHIVES = "spark.yarn.dist.archives"

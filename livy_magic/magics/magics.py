@@ -19,7 +19,7 @@ from ..errors import ConfigError, WaitInterrupted
 from ..export import rendered
 from ..livy import Livy
 from ..models import STATES, BatchRequest, Code
-from ..plans import StageMode
+from ..paths import StageMode
 from ..redact import plain
 from .completion import complete, matcher
 from .options import (

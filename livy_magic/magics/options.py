@@ -10,7 +10,7 @@ import keyword
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_args
 
 from IPython.core.error import UsageError
 
@@ -18,7 +18,8 @@ from ..export import FORMS
 from ..fields import BY_FLAG, nearest
 from ..kinds import Count, Kind, Text
 from ..models import checked
-from ..paths import STAGE_MODES
+from ..paths import StageMode
+from ..plans import IfExists
 from ..redact import mask_text
 from . import spark_submit
 
@@ -154,9 +155,9 @@ _SUBMIT = (
     Option("--dry-run", "print what would be sent, and send nothing",
            choices=tuple(FORMS), alone="json"),
     Option("--if-exists", "what to do when a batch has the name already",
-           choices=("fail", "attach", "replace", "rename")),
+           choices=get_args(IfExists)),
     Option("--profile", "profile of livy_magic.yaml to use", metavar="NAME"),
-    Option("--stage", "which local files to put where Livy can read them", choices=STAGE_MODES),
+    Option("--stage", "which local files to put where Livy can read them", choices=get_args(StageMode)),
     Option("--quiet", "show nothing but errors"),
 )  # fmt: skip
 

@@ -322,7 +322,7 @@ def test_proxies_of_the_environment_are_taken_and_shown_without_their_password(s
     settings = settle("https://far.test")
     assert settings.proxies["https"] == f"http://alice:{SECRET}@proxy.test:3128"
     [(shown, origin)] = [row[1:] for row in describe(settings) if row[0] == "proxies"]
-    assert shown == "http http://proxy.test:3128, https ********@proxy.test:3128"
+    assert shown == "http http://proxy.test:3128, https http://********@proxy.test:3128"
     assert origin == "environment"
     assert SECRET not in repr(settings)
 
