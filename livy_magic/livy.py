@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import getpass
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -21,15 +20,14 @@ from .auth import build as build_auth
 from .batch import Batch
 from .client import LivyClient
 from .display import label
-from .errors import BatchGone, NotFound, NotSubmitted
+from .errors import BatchGone, NotFound
 from .evidence import by_name
 from .models import BatchId, BatchInfo, BatchRequest, is_final
-from .names import another
-from .orphans import settle_orphans
+from .orphans import settle_in_background
 from .paths import StageMode
-from .plans import IfExists, Plan, Planner, check_choice
+from .plans import IfExists, Plan, Planner, check_choice, runs_the_same, with_free_name
 from .progress import Patient, Report, silent
-from .redact import MASK, mask_url
+from .redact import mask_url
 from .snapshot import is_another
 from .staging import Staging
 from .submission import nothing_yet, runs_on, submit
@@ -120,40 +118,47 @@ class Livy:
             LocalServerError: The private server does not start.
         """
         settings = config.load(target, overrides=overrides or {})
-        if settings.url is None:
-            if local.find() is None and settings.origins["url"] == "default":
-                known = ", ".join(config.profiles())
-                aside = f" (of the profiles {known}, none is the default)" if known else ""
-                report(f"No Livy server is configured{aside}: starting a private one.")
-            server = local.start(report=report)
-            livy = cls(
-                server.url,
-                auth=server.auth,
-                user=getpass.getuser(),
-                staging=server.staging,
-                defaults=settings.defaults,
-                timeout=settings.timeout,
-            )
-            livy.private = server
-        else:
-            livy = cls(
-                settings.url,
-                auth=build_auth(settings.auth, settings.url),
-                user=settings.user,
-                staging=settings.staging,
-                staging_as=settings.staging_as,
-                staging_options=settings.staging_options,
-                defaults=settings.defaults,
-                headers=settings.headers,
-                verify=settings.verify,
-                cert=settings.cert,
-                proxies=settings.proxies,
-                timeout=settings.timeout,
-            )
+        livy = cls._configured(settings) if settings.url else cls._private(settings, report)
         livy.settings = settings
         chosen = target or (overrides or {}).get("profile") or (overrides or {}).get("url")
         livy.target = str(chosen) if chosen else None
-        livy._settle_orphans()
+        livy._settle_orphans()  # noqa: SLF001 -- our own
+        return livy
+
+    @classmethod
+    def _configured(cls, settings: config.Settings) -> Livy:
+        assert settings.url is not None
+        return cls(
+            settings.url,
+            auth=build_auth(settings.auth, settings.url),
+            user=settings.user,
+            staging=settings.staging,
+            staging_as=settings.staging_as,
+            staging_options=settings.staging_options,
+            defaults=settings.defaults,
+            headers=settings.headers,
+            verify=settings.verify,
+            cert=settings.cert,
+            proxies=settings.proxies,
+            timeout=settings.timeout,
+        )
+
+    @classmethod
+    def _private(cls, settings: config.Settings, report: Report) -> Livy:
+        if local.find() is None and settings.origins["url"] == "default":
+            known = ", ".join(config.profiles())
+            aside = f" (of the profiles {known}, none is the default)" if known else ""
+            report(f"No Livy server is configured{aside}: starting a private one.")
+        server = local.start(report=report)
+        livy = cls(
+            server.url,
+            auth=server.auth,
+            user=getpass.getuser(),
+            staging=server.staging,
+            defaults=settings.defaults,
+            timeout=settings.timeout,
+        )
+        livy.private = server
         return livy
 
     @property
@@ -373,24 +378,44 @@ class Livy:
         check_choice("if_exists", if_exists, get_args(IfExists))
         self._settle_orphans()
         with nothing_yet():
-            complete = self._planner.complete(request, defaults=defaults)
-            progress = Patient(report or silent)
-            held: list[BatchId] = []
-            holder = None if complete.name is None else by_name(self.client, complete.name)
-            if holder is not None:
-                if if_exists == "attach" and self._is_running_twin(
-                    holder, self._planner.resolved(complete, stage, progress)[0]
-                ):
-                    return self.handle(holder)
-                complete = self._free_name(complete, holder, if_exists)
-                held.append(holder.id)
-                if if_exists == "attach" and report:
-                    report(f"batch {label(holder)} runs something else: this is {complete.name!r}")
-            sent, uploads = self._planner.resolved(complete, stage, progress)
-            plan = Plan(sent, uploads, request, if_exists, stage, defaults)
-            self._planner.send(plan.uploads, progress)
-        batch = self._send(plan, held, cell, report or silent)
+            ready = self._ready(request, if_exists, stage, report or silent, defaults=defaults)
+        if isinstance(ready, BatchInfo):
+            batch = self.handle(ready)
+            batch.keep_current()
+        else:
+            batch = self._send(*ready, cell, report or silent)
         return batch.wait() if wait else batch
+
+    def _ready(
+        self,
+        request: BatchRequest,
+        if_exists: IfExists,
+        stage: StageMode,
+        report: Report,
+        *,
+        defaults: bool,
+    ) -> BatchInfo | tuple[Plan, list[BatchId]]:
+        """Stage what is to be submitted; return it, and the ids that had its name before.
+
+        Or return the running batch to attach to.
+        """
+        complete = self._planner.complete(request, defaults=defaults)
+        progress = Patient(report)
+        holder = None if complete.name is None else by_name(self.client, complete.name)
+        if holder is not None:
+            if if_exists == "attach" and self._is_running_twin(
+                holder, self._planner.resolved(complete, stage, progress)[0]
+            ):
+                return holder
+            complete = with_free_name(complete, holder, if_exists, mine=self._is_mine(holder))
+            if if_exists == "attach":
+                report(f"batch {label(holder)} runs something else: this is {complete.name!r}")
+        sent, uploads = self._planner.resolved(complete, stage, progress)
+        if holder is not None and if_exists == "replace":
+            self.client.delete(holder.id)  # what takes its place can be read
+        self._planner.send(uploads, progress)
+        held = [] if holder is None else [holder.id]
+        return Plan(sent, uploads, request, if_exists, stage, defaults), held
 
     def _send(self, plan: Plan, held: Sequence[BatchId], cell: str | None, report: Report) -> Batch:
         """Submit what is staged, and return its handle."""
@@ -421,47 +446,14 @@ class Livy:
 
     def _settle_orphans(self) -> None:
         """The first time, find out what became of submissions whose process died."""
-        if self._has_settled_orphans:
-            return
-        self._has_settled_orphans = True
-
-        def settle() -> None:
-            settle_orphans(self.client, self.history, self.place)
-
-        threading.Thread(target=settle, name="livy_magic orphans", daemon=True).start()
+        if not self._has_settled_orphans:
+            self._has_settled_orphans = True
+            settle_in_background(self.client, lambda: self.history, self.place)
 
     def _is_running_twin(self, holder: BatchInfo, sent: BatchRequest) -> bool:
         if is_final(holder.state):
             return False
-        known = self._plans.get(_identity(holder))
-        if known is not None:
-            return known.request == sent
-        recorded = self.remembered(holder)
-        # The history has no secrets, so with one in it nobody can say whether it is the same.
-        return (
-            recorded is not None
-            and recorded.body == sent.shown()
-            and MASK not in str(recorded.body)
-        )
-
-    def _free_name(
-        self, request: BatchRequest, holder: BatchInfo, if_exists: IfExists
-    ) -> BatchRequest:
-        """Return the request under a name that nobody holds, as ``if_exists`` wants it."""
-        assert request.name is not None
-        if if_exists == "replace" and self._is_mine(holder) and is_final(holder.state):
-            self.client.delete(holder.id)
-            return request
-        if if_exists in {"rename", "attach"}:
-            return request.replace(name=another(request.name))
-        why = ""
-        if if_exists == "replace":
-            why = "; only a finished batch of one's own is replaced"
-        raise NotSubmitted(
-            f"the name {request.name!r} is held by batch {holder.id} "
-            f"({holder.owner or 'no owner'}, {holder.state}){why}\n"
-            "Choose with if_exists (--if-exists): attach, replace or rename; or give another name."
-        )
+        return runs_the_same(sent, self._plans.get(_identity(holder)), self.remembered(holder))
 
 
 def _identity(info: BatchInfo) -> _Identity:

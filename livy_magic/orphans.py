@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import logging
+import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .client import LivyClient
@@ -21,11 +23,19 @@ LOOKS = 12
 _log = logging.getLogger(__name__)
 
 
+def settle_in_background(client: LivyClient, history: Callable[[], History], server: str) -> None:
+    """Do what :func:`settle_orphans` does, in a thread that no exit waits for."""
+
+    def settle() -> None:
+        settle_orphans(client, history(), server)
+
+    threading.Thread(target=settle, name="livy_magic orphans", daemon=True).start()
+
+
 def settle_orphans(client: LivyClient, history: History, server: str) -> None:
     """Find out what became of submissions whose process died before the answer came.
 
-    Meant for a thread of its own: it takes as long as the server is away, prints nothing, and
-    submits nothing.
+    It takes as long as the server is away, prints nothing, and submits nothing.
 
     Args:
         client: The server.

@@ -7,16 +7,20 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from . import fields
-from .errors import InvalidRequest, LivyError
+from .errors import InvalidRequest, LivyError, NotSubmitted
 from .local import LocalServer
-from .models import POST_FIELDS, BatchRequest
-from .names import unique
+from .models import POST_FIELDS, BatchInfo, BatchRequest, is_final
+from .names import another, unique
 from .paths import StageMode, resolve
 from .progress import Report
+from .redact import MASK
 from .staging import Staging, Upload
+
+if TYPE_CHECKING:
+    from .history import Entry
 
 IfExists: TypeAlias = Literal["fail", "attach", "replace", "rename"]
 
@@ -112,6 +116,47 @@ def check_choice(what: str, choice: str, known: tuple[str, ...]) -> None:
     """
     if choice not in known:
         raise InvalidRequest(f"{what}: {choice!r} is none of {', '.join(known)}")
+
+
+def with_free_name(
+    request: BatchRequest, holder: BatchInfo, if_exists: IfExists, *, mine: bool
+) -> BatchRequest:
+    """Return the request under a name that it can have, now that another batch has its own.
+
+    Args:
+        request: It has a name.
+        holder: The batch of that name.
+        if_exists: See :meth:`Livy.submit`. To ``replace``, the name stays: the holder has to go.
+        mine: Whether the holder is a batch of one's own.
+
+    Raises:
+        NotSubmitted: The name is not to be had that way.
+    """
+    assert request.name is not None
+    if if_exists in {"rename", "attach"}:
+        return request.replace(name=another(request.name))
+    if if_exists == "replace" and mine and is_final(holder.state):
+        return request
+    why = "; only a finished batch of one's own is replaced" if if_exists == "replace" else ""
+    raise NotSubmitted(
+        f"the name {request.name!r} is held by batch {holder.id} "
+        f"({holder.owner or 'no owner'}, {holder.state}){why}\n"
+        "Choose with if_exists (--if-exists): attach, replace or rename; or give another name."
+    )
+
+
+def runs_the_same(sent: BatchRequest, known: Plan | None, recorded: Entry | None) -> bool:
+    """Say whether a batch certainly runs what a request would.
+
+    Args:
+        sent: The request, as it would be sent.
+        known: What this kernel submitted for that batch, if it did.
+        recorded: What the history has of it, secrets masked, if it was submitted from here.
+    """
+    if known is not None:
+        return known.request == sent
+    # With a secret in it, nobody can say whether it is the same.
+    return recorded is not None and recorded.body == sent.shown() and MASK not in str(recorded.body)
 
 
 def _tidy(staging: Staging) -> None:

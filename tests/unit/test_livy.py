@@ -164,6 +164,14 @@ def test_replace_deletes_my_finished_batch_and_takes_its_name(server, wire):
     assert deletes(wire) == [f"{URL}/batches/7"]
 
 
+def test_replace_deletes_nothing_when_there_is_nothing_to_take_its_place(server, wire):
+    wire.get(f"{URL}/batches/nightly", json=view(owner="alice"))
+    wire.delete(f"{URL}/batches/7", json={"msg": "deleted"})
+    with pytest.raises(InvalidRequest, match=r"no such file: gone\.py"):
+        server.submit(BatchRequest(file="gone.py", name="nightly"), if_exists="replace")
+    assert deletes(wire) == []
+
+
 def test_attach_returns_the_running_batch_of_the_same_request(server, wire):
     wire.get(f"{URL}/batches/nightly", **NO_BATCH)
     wire.post(f"{URL}/batches", json=view(state="running"), status=201)

@@ -40,7 +40,7 @@ class FakeLivy(ThreadingHTTPServer):
     Attributes:
         started: The names of all batches that ever ran: what must be there once, or not at all.
         posts: What goes wrong at the next POSTs: ``after:X`` when the batch has been started.
-        looks: What goes wrong at the next GETs of a batch.
+        looks: What goes wrong at the next GETs of a batch; a function is called before the answer.
         owner: As whom the server knows whoever asks.
         before_post: Is called with the server before a POST is worked off.
     """
@@ -138,7 +138,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, {"version": server.version})
         if server.looks and not rest[0]:
             how = server.looks.pop(0)
-            if how != "ok":
+            if callable(how):
+                how()
+            elif how != "ok":
                 return self.fail(how)
         for view in server.listed.values():
             if key in (view["name"], str(view["id"])):
@@ -803,6 +805,15 @@ def test_a_running_batch_that_an_earlier_kernel_submitted_is_attached_to(connect
     assert connect().submit(request, if_exists="attach").id == first.id
     other = request.replace(args=["2026-01-02"])
     assert connect().submit(other, if_exists="attach").name.startswith("nightly-")
+
+
+def test_who_attaches_waits_for_the_end_when_told_so(connect, server):
+    earlier = connect()
+    earlier.submit(NIGHTLY)
+    earlier.close()
+    view = server.listed["nightly"]
+    server.looks = ["ok", lambda: view.update(state="success")]
+    assert connect().submit(NIGHTLY, if_exists="attach", wait=True).state == "success"
 
 
 def test_another_batch_under_the_name_and_id_of_mine_is_not_replaced(connect, server):
