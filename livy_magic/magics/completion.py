@@ -1,52 +1,73 @@
-"""Tab completion of a magic's options, and of their values where these are few."""
+"""Tab completion of the magics: their options, the values of these where they are few, batches."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
-from .options import Option
+from ..config import profiles
+from ..errors import ConfigError
+from ..models import STATES
+from .options import (
+    BATCHES,
+    CELL,
+    HISTORY,
+    LOCAL,
+    LOCAL_VERBS,
+    LOG,
+    PANEL,
+    SUBMIT,
+    WAIT,
+    Option,
+    by_flag,
+)
+
+Words: TypeAlias = Callable[[], Iterable[str]]
 
 
-def matcher(offers: Callable[[str], list[str]]) -> Any:
+def matcher(batches: Words) -> Any:
     """Return a matcher for IPython: where it has anything to offer, nothing else is offered.
 
     Args:
-        offers: Returns what may stand at the cursor, given the line before it.
+        batches: Returns what batches may be called.
     """
+    # What each magic takes, and what may stand there that is no option.
+    magics: dict[str, tuple[Sequence[Option], Words]] = {
+        "livy_connect": ((), lambda: ["local", *_profiles()]),
+        "livy_submit": (SUBMIT, list),
+        "livy_batch": (CELL, list),
+        "livy_batches": (BATCHES, list),
+        "livy_history": (HISTORY, batches),
+        "livy_log": (LOG, batches),
+        "livy_wait": (WAIT, batches),
+        "livy_kill": ((), batches),
+        "livy_panel": (PANEL, list),
+        "livy_local": (LOCAL, lambda: LOCAL_VERBS),
+    }
 
     @context_matcher(identifier="livy_magic")
     def match(context: CompletionContext) -> dict[str, object]:
-        found = [SimpleCompletion(text, type="magic") for text in offers(context.text_until_cursor)]
-        return {"completions": found, "suppress": bool(found)}
+        before = context.text_until_cursor
+        first, blank, _ = before.lstrip().partition(" ")
+        magic = magics.get(first.lstrip("%")) if blank else None
+        found = _offers(before, *magic) if magic else []
+        completions = [SimpleCompletion(text, type="magic") for text in found]
+        return {"completions": completions, "suppress": bool(completions)}
 
     return match
 
 
-def complete(
-    before: str,
-    options: Sequence[Option],
-    *,
-    words: Callable[[], Iterable[str]],
-    values: Mapping[str, Callable[[], Iterable[str]]],
-) -> list[str]:
-    """Return what may stand at the cursor, given the line before it.
-
-    Args:
-        before: The line up to the cursor, magic included.
-        options: What the magic takes.
-        words: What else may stand there: names of batches, verbs.
-        values: By flag, what an option's value may be, where that is not a fixed choice.
-    """
+def _offers(before: str, options: Sequence[Option], words: Words) -> list[str]:
+    """Return what may stand at the cursor, given the line before it, magic included."""
     *given, typed = re.split(r"\s+", before.lstrip())
-    known = {option.flag: option for option in options}
-    known |= {option.short: option for option in options if option.short}
+    known = by_flag(options)
 
-    def values_of(flag: str) -> list[str]:
-        return [*known[flag].choices, *values.get(flag, list)()]
+    def values_of(flag: str) -> Iterable[str]:
+        values: dict[str, Words] = {"--profile": _profiles, "--state": lambda: STATES}
+        return known[flag].choices or values.get(flag, list)()
 
     flag, equals, value = typed.partition("=")
     if equals:
@@ -58,6 +79,13 @@ def complete(
     if typed.startswith("-"):
         return _starting(typed, [option.flag for option in options])
     return _starting(typed, words())
+
+
+def _profiles() -> list[str]:
+    try:
+        return list(profiles())
+    except ConfigError:  # whoever connects will be told
+        return []
 
 
 def _starting(typed: str, candidates: Iterable[str]) -> list[str]:

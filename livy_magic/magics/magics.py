@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -14,20 +14,20 @@ from traitlets import Dict, Unicode, Union
 from .. import display as render
 from .. import fields, local, recorder
 from ..batch import Batch
-from ..config import describe, profiles
-from ..errors import ConfigError, WaitInterrupted
+from ..config import describe
+from ..errors import WaitInterrupted
 from ..export import rendered
 from ..livy import Livy
 from ..models import STATES, BatchRequest, Code
-from ..paths import StageMode
 from ..redact import plain
-from .completion import complete, matcher
+from .completion import matcher
 from .options import (
     BATCHES,
     CELL,
     FILE,
     HISTORY,
     LOCAL,
+    LOCAL_VERBS,
     LOG,
     PANEL,
     SUBMIT,
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from ..panel.widget import LivyPanel
 
 SHOWN = 100  # submissions that %livy_history shows unless told otherwise
-
-VERBS = ("start", "stop", "status", "logs", "clean")  # of %livy_local
 
 
 def documented(options: Sequence[Option]) -> Callable[[Any], Any]:
@@ -86,7 +84,7 @@ class LivyMagics(Magics):
             if trait.metadata.get("config")
         ]
         self.observe(lambda _: self.close(), names=self._settings)
-        self.matcher = matcher(self._offers)
+        self.matcher = matcher(self._known_batches)
 
     def close(self) -> None:
         """Forget the servers, and stop watching; batches run on."""
@@ -310,36 +308,14 @@ class LivyMagics(Magics):
             "logs": lambda: "\n".join(plain(text) for text in local.logs()),
             "clean": lambda: f"freed {local.clean() / 1e6:.0f} MB",
         }
-        if verb not in VERBS:
-            close = fields.nearest(verb, VERBS) or f"; it knows {', '.join(VERBS)}"
+        if verb not in LOCAL_VERBS:
+            close = fields.nearest(verb, LOCAL_VERBS) or f"; it knows {', '.join(LOCAL_VERBS)}"
             raise UsageError(f"%livy_local does not know {verb!r}{close}")
         if parsed.has("ui") and verb != "start":
             raise UsageError("--ui goes with %livy_local start")
         print(verbs[verb]())
 
-    # -- completion -------------------------------------------------------------------------------
-
-    def _offers(self, before: str) -> list[str]:
-        """Return what may stand at the cursor, given the line of a magic before it."""
-        first, blank, _ = before.lstrip().partition(" ")
-        offers: dict[str, tuple[Sequence[Option], Callable[[], Iterable[str]]]] = {
-            "livy_connect": ((), lambda: ["local", *_profiles()]),
-            "livy_submit": (SUBMIT, list),
-            "livy_batch": (CELL, list),
-            "livy_batches": (BATCHES, list),
-            "livy_history": (HISTORY, self._known_batches),
-            "livy_log": (LOG, self._known_batches),
-            "livy_wait": (WAIT, self._known_batches),
-            "livy_kill": ((), self._known_batches),
-            "livy_panel": (PANEL, list),
-            "livy_local": (LOCAL, lambda: VERBS),
-        }
-        magic = first.lstrip("%")
-        if not blank or magic not in offers:
-            return []
-        options, words = offers[magic]
-        values = {"--profile": _profiles, "--state": lambda: STATES}
-        return complete(before, options, words=words, values=values)
+    # -- what they share --------------------------------------------------------------------------
 
     def _known_batches(self) -> list[str]:
         """Return what batches may be called, as far as this is known without asking a server."""
@@ -348,8 +324,6 @@ class LivyMagics(Magics):
         for livy in self._servers.values():
             names += livy.known_names()
         return names
-
-    # -- what they share --------------------------------------------------------------------------
 
     def _names(self) -> dict[str, Any]:
         """Return the notebook's variables."""
@@ -401,29 +375,21 @@ class LivyMagics(Magics):
     def _submit(
         self, values: Mapping[str, Any], parsed: Parsed, *, literal: bool = False
     ) -> Batch | None:
-        if not parsed.has("quiet"):
+        quiet = parsed.has("quiet")
+        if not quiet:
             print_lines(parsed.notes)
         request = BatchRequest(**values)
         livy = self._server(parsed.get("profile"))
-        stage: StageMode = parsed.get("stage") or "auto"
+        choices: dict[str, Any] = {
+            "if_exists": parsed.get("if-exists") or "fail",
+            "stage": parsed.get("stage") or "auto",
+            "defaults": not literal,
+        }
         if parsed.has("dry-run"):
-            plan = livy.plan(
-                request,
-                if_exists=parsed.get("if-exists") or "fail",
-                stage=stage,
-                defaults=not literal,
-            )
-            print(rendered(parsed.get("dry-run"), livy, plan))
+            print(rendered(parsed.get("dry-run"), livy, livy.plan(request, **choices)))
             return None
-        quiet = parsed.has("quiet")
-        batch = livy.submit(
-            request,
-            if_exists=parsed.get("if-exists") or "fail",
-            stage=stage,
-            defaults=not literal,
-            report=None if quiet else print,
-            cell=self._cell(),
-        )
+        report = None if quiet else print
+        batch = livy.submit(request, **choices, report=report, cell=self._cell())
         self._last = batch
         if parsed.has("out"):
             self._names()[parsed.get("out")] = batch
@@ -455,10 +421,3 @@ def _interruptible_start() -> Iterator[None]:
             "stopped waiting for the private Livy, which may go on starting\n"
             "Run the magic again to find it, or end it with %livy_local stop."
         ) from None
-
-
-def _profiles() -> list[str]:
-    try:
-        return list(profiles())
-    except ConfigError:  # whoever connects will be told
-        return []

@@ -227,6 +227,7 @@ PANEL = (
 )
 
 LOCAL = (Option("--ui", "with Spark's web page open to this machine"),)
+LOCAL_VERBS = ("start", "stop", "status", "logs", "clean")
 
 
 def parse(words: Iterable[str], options: Sequence[Option], *, first: str | None = None) -> Parsed:
@@ -245,8 +246,7 @@ def parse(words: Iterable[str], options: Sequence[Option], *, first: str | None 
         UsageError: An unknown option, a missing value, one too many, one that is no choice.
         InvalidRequest: A field has a value that Livy would reject.
     """
-    known = {option.flag: option for option in options}
-    known |= {option.short: option for option in options if option.short}
+    known = by_flag(options)
     todo = deque(words)
     values: dict[str, Any] = {}
     given: dict[str, Any] = {}
@@ -271,14 +271,7 @@ def parse(words: Iterable[str], options: Sequence[Option], *, first: str | None 
                 rest.extend(todo)
                 break
             continue
-        flag, equals, value = word.partition("=")
-        option = known.get(flag)
-        if option is None:
-            raise UsageError(_unknown(flag, known, of_submission=bool(first)))
-        if not equals:
-            value = _next_value(option, todo, known)
-        elif option.value_name is None:
-            raise UsageError(f"{flag} takes no value")
+        option, value = _taken(word, todo, known, of_submission=bool(first))
         if option not in SPARK_SUBMIT:
             _take_option(given, option, value)
         elif option.flag in BY_FLAG:
@@ -289,6 +282,11 @@ def parse(words: Iterable[str], options: Sequence[Option], *, first: str | None 
         values["conf"] = conf
     file = rest.pop(0) if rest and (first == FILE or (command and _is_file(rest[0]))) else None
     return Parsed(values, given, rest, properties.notes, command, file)
+
+
+def by_flag(options: Iterable[Option]) -> dict[str, Option]:
+    """Return options by their long and short forms."""
+    return {flag: option for option in options for flag in (option.flag, option.short) if flag}
 
 
 def _is_file(word: str) -> bool:
@@ -317,6 +315,19 @@ def _unknown(flag: str, known: Iterable[str], *, of_submission: bool) -> str:
     close = nearest(flag, known)
     behind = "; the application's own arguments come last, behind --" if of_submission else ""
     return f"unknown option {flag}{close or behind}"
+
+
+def _taken(
+    word: str, behind: deque[str], known: Mapping[str, Option], *, of_submission: bool
+) -> tuple[Option, str]:
+    """Return the option that a word is, and its value, which may be the word behind it."""
+    flag, equals, value = word.partition("=")
+    option = known.get(flag)
+    if option is None:
+        raise UsageError(_unknown(flag, known, of_submission=of_submission))
+    if equals and option.value_name is None:
+        raise UsageError(f"{flag} takes no value")
+    return option, value if equals else _next_value(option, behind, known)
 
 
 def _next_value(option: Option, words: deque[str], known: Iterable[str]) -> str:
