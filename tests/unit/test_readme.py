@@ -101,6 +101,44 @@ def test_the_messages_of_the_trouble_shooting_table_are_ours(message):
     assert message in sources
 
 
+def test_what_spark_submits_help_has_and_is_refused_is_listed():
+    from livy_magic.magics.spark_submit import REFUSED
+
+    [listed] = re.findall(r"^(.*) are refused, each with the reason", README, re.MULTILINE)
+    assert set(re.findall(r"`(--\w+)`", listed)) == set(REFUSED)
+
+
+def test_every_option_of_a_magic_is_named():
+    for name in magics():
+        for flag in re.findall(
+            r"^  (?:-\w, )?(--[a-z-]+)",
+            inspect.getdoc(getattr(LivyMagics, name.strip("%"))),
+            re.MULTILINE,
+        ):
+            assert flag in README
+
+
+def test_the_settings_that_config_knows_are_those_of_the_magics():
+    [listed] = re.findall(r"`%config LivyMagics` knows (.*?)\.", README, re.DOTALL)
+    assert set(re.findall(r"`(\w+)`", listed)) == set(LivyMagics.class_own_traits())
+
+
+def test_every_public_name_is_one_that_the_readme_or_the_tree_of_errors_names():
+    import livy_magic
+    from livy_magic import errors
+
+    for name in livy_magic.__all__:
+        assert name in README or name in errors.__doc__
+
+
+def test_how_long_the_history_keeps_what_is_told():
+    from livy_magic.history import History
+
+    defaults = inspect.signature(History).parameters
+    assert (defaults["keep_days"].default, defaults["keep_bytes"].default) == (180, 1_000_000_000)
+    assert "half a year, and a gigabyte" in README
+
+
 def test_commands_of_the_readme_are_targets_of_the_makefile():
     targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for text in (README, (ROOT / "CONTRIBUTING.md").read_text()):
