@@ -180,6 +180,7 @@ class Batch:
             BatchFailed: It ended without success.
             BatchGone: The server forgot it before its end was seen.
             WaitTimeout: It was still running after ``timeout``.
+            LivyError: Called by a callback of :meth:`on_done`, which must not block.
         """
         if not self.watch.wait_for(lambda: self.done, timeout):
             raise WaitTimeout(f"batch {label(self.info)} is still {self.state} after {timeout:g} s")
@@ -264,7 +265,7 @@ class Batch:
         return self.watch.lines()
 
     def follow(self, *, output: bool = False) -> Iterator[str]:
-        """Yield the log's lines as they come, until the batch ends.
+        """Yield the log's lines as they come, until the batch ends; a server that is away is waited for.
 
         Args:
             output: Only what the program itself printed.
@@ -372,6 +373,7 @@ class Batch:
         Raises:
             BatchGone: The server no longer knows it, and another batch may stand under its id or
                 name: nothing was killed.
+            ServerError: The server refuses, or cannot be asked for so long.
         """
         snapshot = self.look()
         if snapshot.recalled or (snapshot.gone and not is_final(self.state)):

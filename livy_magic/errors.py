@@ -10,9 +10,9 @@
     ├── HistoryError       the history of submissions cannot be read or changed
     ├── ServerError        the conversation with the server failed
     │   ├── Unreachable    no answer: refused, timed out, TLS, name look-up
-    │   ├── Unauthorized   401, or the 403 of an authentication filter
+    │   ├── Unauthorized   401 or 403: of Livy, of a filter before it, or of a gateway
     │   ├── NotFound       the server knows no such batch
-    │   └── NotLivy        an answer that no Livy gives: a login page, a redirect, broken JSON
+    │   └── NotLivy        an answer that is none of Livy's: a login page, a redirect, broken JSON
     ├── NotSubmitted       a submission that provably started no batch
     ├── SubmitUnknown      a submission of which nobody can say whether it started a batch
     ├── BatchFailed        the batch ended without success
@@ -71,7 +71,7 @@ class ServerError(LivyError):
     Attributes:
         request: The request line, without credentials: ``GET http://host:8998/batches/7``.
         status: The HTTP status, or None when there was no answer.
-        text: The server's own words, in one of five shapes on the wire (protocol page, part 7).
+        text: The server's own words, in one of five shapes on the wire (protocol, part 7).
         retry_after: Seconds the server asked to wait, when it did.
     """
 

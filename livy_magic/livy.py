@@ -54,7 +54,11 @@ class Livy:
         defaults: Field values by Python name for every request that leaves them unset.
         connection: What else :class:`~livy_magic.client.LivyClient` takes.
 
+    Raises:
+        ConfigError: ``staging_as`` is no URI.
+
     Attributes:
+        settings: What :meth:`connect` found, each value with its origin; None without it.
         target: What :meth:`connect` was asked for, by its caller or by ``%config``.
     """
 
@@ -182,7 +186,11 @@ class Livy:
 
     @cached_property
     def version(self) -> str:
-        """The server's version, ``0.7.1-incubating``; asks it once."""
+        """The server's version, ``0.7.1-incubating``; asks it once.
+
+        Raises:
+            ServerError: It cannot be asked.
+        """
         return self.client.version()
 
     def is_current(self) -> bool:
@@ -206,6 +214,7 @@ class Livy:
             NotFound: Neither knows one.
             BatchGone: The id is another batch's now.
             HistoryError: The history has the batch, but its log cannot be read.
+            ServerError: The server cannot be asked.
         """
         try:
             info = self.client.batch(key)
@@ -272,6 +281,9 @@ class Livy:
             owner: Only those of this owner.
             mine: Only those that I own, or that were submitted from here.
             limit: At most so many.
+
+        Raises:
+            ServerError: The server's list cannot be read.
         """
 
         def wanted(info: BatchInfo) -> bool:
@@ -338,8 +350,9 @@ class Livy:
             defaults: Fill what the request leaves unset from the profile's defaults.
 
         Raises:
-            InvalidRequest: A local file does not exist.
+            InvalidRequest: A local file does not exist, or Spark could not use it.
             StagingError: There is something to stage, and no place configured.
+            LocalServerError: The private Livy is to work in this folder, which was removed.
         """
         complete = self._planner.complete(request, defaults=defaults)
         sent, uploads = self._planner.resolved(complete, stage, silent)
@@ -371,6 +384,8 @@ class Livy:
             cell: Which cell of the notebook asks for it, to be told by the history.
 
         Raises:
+            InvalidRequest, StagingError, LocalServerError: As :meth:`plan`, before anything is sent;
+                files that cannot be staged, too.
             NotSubmitted: No batch was started, for certain.
             SubmitUnknown: The server's answer was lost, and it does not show the batch.
             WaitInterrupted: A person interrupted it, and the batch had been started.

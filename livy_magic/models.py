@@ -2,7 +2,7 @@
 
 ``BatchRequest``'s fields with their metadata are the one table of the 16 POST fields: the options of
 the magics, the cell options, the checks, the JSON body, the help and the README's table are made
-from it (see :mod:`livy_magic.fields`). What each becomes in Spark: protocol page, part 1.
+from it (see :mod:`livy_magic.fields`). What each becomes in Spark: protocol, part 1.
 """
 
 from __future__ import annotations
@@ -320,7 +320,11 @@ class LogPage:
 
     @classmethod
     def from_json(cls, value: object, request: str) -> LogPage:
-        """Read a log answer; ``request`` is the request line, for the error."""
+        """Read a log answer; ``request`` is the request line, for the error.
+
+        Raises:
+            NotLivy: It is no log.
+        """
         if not isinstance(value, dict) or "log" not in value:
             raise NotLivy(f"{request}: the answer is no log", request=request)
         entries = _lines(value.get("log"))

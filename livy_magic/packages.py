@@ -23,8 +23,8 @@ _COMPILED = (".so", ".pyd")
 
 _PACK_AN_ENVIRONMENT = (
     "Python imports no compiled code from a zip\n"
-    "pack an environment that has it with venv-pack or conda-pack for --archives;"
-    " for the private Livy, pip install it"
+    "Pack an environment that has it with venv-pack or conda-pack for --archives;"
+    " for the private Livy, pip install it."
 )
 
 
@@ -94,7 +94,7 @@ def zip_of_files(folder: Path, report: Report = silent) -> Zip:
         if (folder / mark).exists():
             raise ValueError(
                 f"{folder} is a {what} environment, which works only where it was made\n"
-                f"pack it with {tool}, and give what that makes"
+                f"Pack it with {tool}, and give what that makes."
             )
     members = list(_members(folder, "", _NOT_FOR_ARCHIVES))
     if not members:

@@ -104,7 +104,7 @@ class _Plan:
         if self.mode == "never":
             raise StagingError(
                 "a cell's code reaches Livy only by staging, and that is switched off\n"
-                "leave out --stage never, or save the code as a file that Livy can read"
+                "Leave out --stage never, or save the code as a file that Livy can read."
             )
         return self._staged(code.text.encode(), code_filename(name), "the cell's code")
 
@@ -113,7 +113,7 @@ class _Plan:
         if value.lower().endswith(".ipynb"):
             raise InvalidRequest(
                 f"file: {mask_url(value)} is a notebook, not a program\n"
-                "make it one: jupyter nbconvert --to script"
+                "Make it one: jupyter nbconvert --to script"
             )
         if SCHEME.match(value):
             return _accepted("file", value, value)
@@ -169,7 +169,7 @@ class _Plan:
         if self.mode == "never":
             raise StagingError(
                 f"{text} reaches Livy only as a zip that is staged, and that is switched off\n"
-                "leave out --stage never, or give a zip"
+                "Leave out --stage never, or give a zip."
             )
         try:
             if path.is_file():
@@ -217,8 +217,8 @@ class _Plan:
         if self.staging is None:
             raise StagingError(
                 f"no staging place is configured, so Livy cannot read {what}\n"
-                "set `staging:` in the profile or LIVY_STAGING to a URL that this machine writes"
-                " and Livy reads (hdfs:///tmp/livy), or put the file where Livy can read it"
+                "Set `staging:` in the profile or LIVY_STAGING to a URL that this machine writes"
+                " and Livy reads (hdfs:///tmp/livy), or put the file where Livy can read it."
             )
         upload = self.staging.place(source, filename, self.report)
         self.uploads[upload.target] = upload
@@ -257,7 +257,7 @@ def _accepted(name: str, value: str, as_livy_has_it: str) -> str:
     if bad:
         raise InvalidRequest(
             f"{_json_key(name)}: Livy takes no {bad[0]!r} in {mask_url(value)!r}\n"
-            "write it as a URI with its scheme and percent-encoded, such as hdfs:///my%20job.py"
+            "Write it as a URI with its scheme and percent-encoded, such as hdfs:///my%20job.py."
         )
     return value
 

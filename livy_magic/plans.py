@@ -64,7 +64,11 @@ class Planner:
         self._tidied = False
 
     def complete(self, request: BatchRequest, *, defaults: bool) -> BatchRequest:
-        """Return the request with what the private server and the profile add to it."""
+        """Return the request with what the private server and the profile add to it.
+
+        Raises:
+            LocalServerError: The private server is to work in this folder, which was removed.
+        """
         layers: list[Mapping[str, Any]] = []
         if self._private is not None:
             layers.append({"conf": self._private.submission_conf()})
@@ -97,7 +101,11 @@ class Planner:
         )
 
     def send(self, uploads: Sequence[Upload], progress: Report) -> None:
-        """Send what is to be staged; the first time, remove old files while nobody waits for it."""
+        """Send what is to be staged; the first time, remove old files while nobody waits for it.
+
+        Raises:
+            StagingError: A file cannot be sent.
+        """
         if not uploads:
             return
         assert self._staging is not None

@@ -105,7 +105,11 @@ def _from_keyring(service: str, user: str) -> str:
 
 
 def from_netrc(url: str, user: str | None) -> tuple[str, str]:
-    """Return user and password of netrc's entry for the host of ``url``."""
+    """Return user and password of netrc's entry for the host of ``url``.
+
+    Raises:
+        ConfigError: There is none, or none of this user, or netrc cannot be read.
+    """
     from netrc import NetrcParseError
 
     try:

@@ -40,7 +40,11 @@ def take_login(url: object) -> tuple[str, str, str]:
 
 
 def mapping(value: object, where: str) -> Mapping[str, Any]:
-    """Return ``value`` if it is a mapping."""
+    """Return ``value`` if it is a mapping.
+
+    Raises:
+        ConfigError: It is none; the message begins with ``where``.
+    """
     if not isinstance(value, Mapping):
         raise ConfigError(f"{where}: it is no mapping of names to values")
     return value

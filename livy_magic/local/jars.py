@@ -105,7 +105,7 @@ def ensure(folder: Path, report: Report, fetch: Fetch = from_maven) -> None:
         cause = "the disk is full" if problem.errno == errno.ENOSPC else problem.strerror
         raise LocalServerError(
             f"Livy's jars cannot be written to {folder}: {cause}\n"
-            "make room, or set LIVY_LOCAL_DIR to another folder"
+            "Make room, or set LIVY_LOCAL_DIR to another folder."
         ) from problem
 
 
@@ -154,8 +154,8 @@ def _place(jar: Jar, folder: Path, scratch: str, fetch: Fetch) -> None:
     if isinstance(file, str):
         raise LocalServerError(
             f"Livy's jars cannot be fetched: {jar.path}: {file}\n"
-            "is Maven Central within reach, through a proxy perhaps? "
-            "else use a server: %livy_connect URL"
+            "Is Maven Central within reach, through a proxy perhaps? "
+            "Else use a server: %livy_connect URL"
         )
     target = folder / jar.path
     target.parent.mkdir(parents=True, exist_ok=True)

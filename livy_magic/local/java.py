@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 JAVA_VERSIONS = (17, 21)
 _VECTOR_MODULE = "jdk.incubator.vector"
-_INSTALL = "pip install 'livy-magic[local]', or use a server: %livy_connect URL"
-_ELSEWHERE = "use a server instead: %livy_connect URL"
+_INSTALL = "Run: pip install 'livy-magic[local]', or use a server: %livy_connect URL"
+_ELSEWHERE = "Use a server instead: %livy_connect URL"
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def require_java(spark: Spark) -> Java:
     found = "; ".join(unfit) or "none was found"
     raise LocalServerError(
         f"Spark {spark.version} needs {kind} 17 or 21: {found}\n"
-        f"install one and set JAVA_HOME, or {_ELSEWHERE}"
+        f"Install one and set JAVA_HOME. {_ELSEWHERE}"
     )
 
 

@@ -84,7 +84,7 @@ def servers() -> Path:
 def _unusable(folder: Path, problem: OSError) -> LocalServerError:
     return LocalServerError(
         f"the private Livy cannot use the folder {folder}: {problem.strerror}\n"
-        "set LIVY_LOCAL_DIR to a folder that you may write to"
+        "Set LIVY_LOCAL_DIR to a folder that you may write to."
     )
 
 

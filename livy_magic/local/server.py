@@ -257,7 +257,7 @@ def clean() -> int:
                 freed += _remove(folder.path)
             elif folder == own:
                 raise LocalServerError(
-                    "the private Livy runs, so its files are in use\nend it first: %livy_local stop"
+                    "the private Livy runs, so its files are in use\nEnd it first: %livy_local stop"
                 )
             else:
                 in_use = True

@@ -1,11 +1,11 @@
 """The supervisor: a small process that owns a private Livy from its start to its end.
 
 ``python -m livy_magic.local --run-dir FOLDER ...`` is told by its standard input which Java to use,
-takes the folder's lock, leaves a detached copy of itself behind that keeps it, and returns. The copy starts Livy, writes ``server.json`` once it
-answers, and stays until nobody has used it for a while, somebody asks by SIGTERM, or Livy ends;
-then it leaves no process and no way in behind. While nobody needs the server, it has archives made
-with which the next start is quicker (``training``). An interrupt of the kernel that started it, sent to
-the whole process group, never reaches it.
+takes the folder's lock, leaves a detached copy of itself behind that keeps it, and returns. The copy
+starts Livy, writes ``server.json`` once it answers, and stays until nobody has used it for a while,
+somebody asks by SIGTERM, or Livy ends; then it leaves no process and no way in behind. While nobody
+needs the server, it has archives made with which the next start is quicker (``training``). An
+interrupt of the kernel that started it, sent to the whole process group, never reaches it.
 """
 
 from __future__ import annotations

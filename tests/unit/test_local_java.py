@@ -97,7 +97,7 @@ def test_a_pyspark_that_does_not_go_with_this_python_is_refused(
 def test_windows_is_told_to_use_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(
-        LocalServerError, match=r"not on win32\nuse a server instead: %livy_connect"
+        LocalServerError, match=r"not on win32\nUse a server instead: %livy_connect"
     ):
         java.require_spark()
 

@@ -64,7 +64,7 @@ def test_a_base_that_is_no_usable_folder_is_said_with_what_to_do(
     (tmp_path / "circle").symlink_to("circle")
     base = {"a file": "file", "below a file": "file/x", "a circle of links": "circle"}[kind]
     monkeypatch.setenv("LIVY_LOCAL_DIR", str(tmp_path / base))
-    with pytest.raises(LocalServerError, match=r"cannot use the folder .*\nset LIVY_LOCAL_DIR"):
+    with pytest.raises(LocalServerError, match=r"cannot use the folder .*\nSet LIVY_LOCAL_DIR"):
         use()
 
 

@@ -68,14 +68,14 @@ MISTAKES = {
     "%livy_submit data": "InvalidRequest: file: data is a folder",
     "%livy_submit notes.ipynb": [
         "InvalidRequest: file: notes.ipynb is a notebook, not a program",
-        "make it one: jupyter nbconvert --to script",
+        "Make it one: jupyter nbconvert --to script",
     ],
     "%livy_submit --jars data job.py": "InvalidRequest: jars: data is a folder; write data/*.jar",
     "%livy_submit --py-files data job.py": "InvalidRequest: pyFiles: nothing in FOLDER/data can be imported: it has no .py file",
     r"%livy_submit C:\jobs\etl.py": rf"InvalidRequest: file: no such file: C:\jobs\etl.py {WHERE}",
     "%%livy_batch --stage never\nprint(1)": [
         "StagingError: a cell's code reaches Livy only by staging, and that is switched off",
-        "leave out --stage never, or save the code as a file that Livy can read",
+        "Leave out --stage never, or save the code as a file that Livy can read.",
     ],
     # -- the cell
     "%%livy_batch\n#| conf:\n#| spark.a: 1\nprint(1)": "UsageError: unknown cell option spark.a; Spark properties stand below `#| conf:`, two blanks further in",

@@ -139,7 +139,7 @@ def test_a_package_needs_a_name_that_python_takes(tmp_path):
 def test_compiled_code_is_refused_with_what_to_do(package):
     write(package, "deep/fast.cpython-311-x86_64-linux-gnu.so")
     with pytest.raises(
-        ValueError, match=r"gnu\.so is compiled code: Python .*\npack an environment"
+        ValueError, match=r"gnu\.so is compiled code: Python .*\nPack an environment"
     ):
         zip_of_python(package)
 
@@ -149,7 +149,7 @@ def test_compiled_code_is_refused_with_what_to_do(package):
 )
 def test_an_environment_is_refused_with_what_to_do(mark, tool, tmp_path):
     write(tmp_path / "env", mark)
-    with pytest.raises(ValueError, match=f"\npack it with {tool}, and give what that makes"):
+    with pytest.raises(ValueError, match=f"\nPack it with {tool}, and give what that makes."):
         zip_of_files(tmp_path / "env")
 
 

@@ -9,7 +9,7 @@ from livy_magic.models import BatchRequest, Code
 from livy_magic.paths import code_filename, resolve
 from livy_magic.staging import Staging
 
-ENCODE = "write it as a URI with its scheme and percent-encoded, such as hdfs:///my%20job.py"
+ENCODE = "Write it as a URI with its scheme and percent-encoded, such as hdfs:///my%20job.py."
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_an_absolute_path_that_is_not_here_is_left_to_a_remote_livy(folder, memo
         ({"archives": ["x*.zip#x"]}, "archives: no such file: x*.zip (looked in FOLDER)"),
         (
             {"file": "hdfs:///jobs/etl.ipynb"},
-            "file: hdfs:///jobs/etl.ipynb is a notebook, not a program\nmake it one: jupyter nbconvert --to script",
+            "file: hdfs:///jobs/etl.ipynb is a notebook, not a program\nMake it one: jupyter nbconvert --to script",
         ),
         ({"jars": ["libs/*.war"]}, "jars: no such file: libs/*.war (looked in FOLDER)"),
         (
@@ -218,8 +218,8 @@ def test_with_nowhere_to_stage_the_message_says_what_to_set(file, what, folder):
         plan(BatchRequest(file=file), folder)
     assert str(error.value) == (
         f"no staging place is configured, so Livy cannot read {what}\n"
-        "set `staging:` in the profile or LIVY_STAGING to a URL that this machine writes and Livy "
-        "reads (hdfs:///tmp/livy), or put the file where Livy can read it"
+        "Set `staging:` in the profile or LIVY_STAGING to a URL that this machine writes and Livy "
+        "reads (hdfs:///tmp/livy), or put the file where Livy can read it."
     )
 
 
@@ -228,7 +228,7 @@ def test_a_cell_cannot_be_submitted_with_staging_switched_off(folder, memory):
         plan(BatchRequest(file=Code("x = 1")), folder, memory, mode="never")
     assert str(error.value) == (
         "a cell's code reaches Livy only by staging, and that is switched off\n"
-        "leave out --stage never, or save the code as a file that Livy can read"
+        "Leave out --stage never, or save the code as a file that Livy can read."
     )
 
 
@@ -284,12 +284,12 @@ def test_an_unchanged_folder_is_staged_only_once(memory, folder):
         (
             {"py_files": ["fast-1.0-cp311-cp311-linux_x86_64.whl"]},
             ("pyFiles: fast-1.0-cp311-cp311-linux_x86_64.whl is for one platform only: Python imports no compiled code from a zip\n"
-            "pack an environment that has it with venv-pack or conda-pack for --archives; for the private Livy, pip install it"),
+            "Pack an environment that has it with venv-pack or conda-pack for --archives; for the private Livy, pip install it."),
         ),
         (
             {"archives": ["env"]},
             ("archives: FOLDER/env is a virtual environment, which works only where it was made\n"
-            "pack it with venv-pack, and give what that makes"),
+            "Pack it with venv-pack, and give what that makes."),
         ),
     ],
 )  # fmt: skip
@@ -322,7 +322,7 @@ def test_what_has_to_be_zipped_has_to_be_staged(field, what, private, memory, fo
         )
     assert str(error.value) == (
         f"{what} reaches Livy only as a zip that is staged, and that is switched off\n"
-        "leave out --stage never, or give a zip"
+        "Leave out --stage never, or give a zip."
     )
 
 
