@@ -51,8 +51,7 @@ class Batch:
 
     Attributes:
         server: The :class:`Livy` it belongs to.
-        plan: What was submitted, where that happened here.
-        key: Its number in the history, where it was submitted from here.
+        plan: What was submitted, where this kernel did it.
     """
 
     def __init__(
@@ -66,21 +65,28 @@ class Batch:
     ) -> None:
         self.server = server
         self.plan = plan
-        self.key = key
+        self._key = key
         self._found = info
         self._submitted = submitted
-        self._body: Mapping[str, Any] | None = None
 
     @cached_property
     def watch(self) -> Watch:
         """How the server's watcher sees it; asking for it starts the watching."""
-        entry = self.server.remembered(self._found) if self.key is None else None
-        if entry is not None:
-            self.key, self._submitted, self._body = entry.key, entry.submitted, entry.body
+        if self._key is None and self._entry is not None:
+            self._submitted = self._entry.submitted
         watch = self.server.watcher.watch(self._found, submitted=self._submitted)
         if self.key is not None:
             recorder.record(watch, self.key)
         return watch
+
+    @cached_property
+    def _entry(self) -> Entry | None:
+        return self.server.remembered(self._found)
+
+    @property
+    def key(self) -> int | None:
+        """Its number in the history, where it was submitted from here, by whichever kernel."""
+        return self._entry.key if self._key is None and self._entry is not None else self._key
 
     @classmethod
     def recalled(cls, server: Livy, entry: Entry, lines: Sequence[Line]) -> Batch:
@@ -93,7 +99,7 @@ class Batch:
         """
         assert entry.info is not None
         batch = cls(server, entry.info, submitted=entry.submitted, key=entry.key)
-        batch._body = entry.body
+        batch._entry = entry
         batch.watch = Watch(server.watcher, entry.info, submitted=entry.submitted, clock=time.time)
         batch.watch.recall(lines, entry.ended)
         return batch
@@ -110,7 +116,9 @@ class Batch:
     @property
     def body(self) -> Mapping[str, Any] | None:
         """The POST body, secrets masked, where it was sent from this kernel or is in the history."""
-        return self.plan.request.shown() if self.plan else self._body
+        if self.plan is not None:
+            return self.plan.request.shown()
+        return self._entry.body if self._entry is not None else None
 
     @property
     def info(self) -> BatchInfo:
@@ -304,8 +312,14 @@ class Batch:
             form: ``json``, ``curl``, ``python`` …: see :mod:`livy_magic.export`.
 
         Raises:
-            InvalidRequest: There is no such form, or the batch was not submitted from here.
+            InvalidRequest: There is no such form, or this kernel did not submit the batch: only that
+                one knows all of it.
         """
+        if self.plan is None and self.body is not None:
+            raise InvalidRequest(
+                f"batch {label(self.info)} was submitted by another kernel, which alone can export it\n"
+                "batch.resubmit() submits the same again, and batch.body shows it, secrets masked."
+            )
         if self.plan is None:
             raise self._unknown_request()
         return rendered(form, self.server, self.plan)

@@ -12,7 +12,15 @@ import pytest
 import requests
 import responses
 
-from livy_magic import BatchFailed, BatchGone, BatchRequest, Livy, NotFound, NotSubmitted
+from livy_magic import (
+    BatchFailed,
+    BatchGone,
+    BatchRequest,
+    InvalidRequest,
+    Livy,
+    NotFound,
+    NotSubmitted,
+)
 
 URL = "http://livy.test"
 REQUEST = BatchRequest(file="hdfs:///etl.py", name="nightly")
@@ -192,6 +200,27 @@ def test_mine_is_what_an_earlier_kernel_submitted(server, wire):
     wire.get(f"{URL}/batches", json={"from": 0, "total": 2, "sessions": views})
     later = Livy(URL)
     assert [batch.id for batch in later.batches(mine=True)] == [7]
+    later.close()
+
+
+@pytest.mark.usefixtures("free_name")
+def test_what_an_earlier_kernel_submitted_is_known_of_a_batch_from_the_list(server, wire):
+    submitted(server, wire)
+    restart(wire, view(owner="alice"))
+    later = Livy(URL)
+    [batch] = later.batches()
+    assert (batch.body, batch.given) == (REQUEST.shown(), REQUEST)
+    assert batch.key == server.batch("nightly").key
+    later.close()
+
+
+@pytest.mark.usefixtures("free_name")
+def test_what_an_earlier_kernel_submitted_is_not_said_to_come_from_elsewhere(server, wire):
+    submitted(server, wire)
+    restart(wire, view(owner="alice"))
+    later = Livy(URL)
+    with pytest.raises(InvalidRequest, match=r"by another kernel.*\nbatch\.resubmit"):
+        later.batch("nightly").export("curl")
     later.close()
 
 
