@@ -117,7 +117,24 @@ def write(
     )
     (run / "conf/log4j.properties").write_text(_LIVY_LOG, "utf-8")
     (run / "log4j2.properties").write_text(_SPARK_LOG, "utf-8")
-    settings = spark_submit.Settings(
+    settings = _settings(run, spark, java, archives, ui=ui)
+    (run / "archives").symlink_to(archives.folder)
+    (run / "spark-submit.json").write_text(json.dumps(settings._asdict()), "utf-8")
+    # It needs the standard library only, and no site-packages to be set up.
+    ours = [sys.executable, "-I", "-S", spark_submit.__file__, str(run / "spark-submit.json")]
+    _write_program(
+        run / "spark-home/bin/spark-submit",
+        f'#!/bin/sh\nexec {shlex.quote(str(submit))} "$@"\n'
+        if submit
+        else _SPARK_SUBMIT.format(spark=spark, ours=shlex.join(ours)),
+    )
+    _write_program(run / "driver-python", _DRIVER_PYTHON)
+
+
+def _settings(
+    run: Path, spark: Spark, java: Java, archives: Archives, *, ui: bool
+) -> spark_submit.Settings:
+    return spark_submit.Settings(
         spark_home=str(spark.home),
         java_home=str(java.home),
         python=sys.executable,
@@ -130,17 +147,6 @@ def write(
             "spark.pyspark.driver.python": str(run / "driver-python"),
         },
     )
-    (run / "archives").symlink_to(archives.folder)
-    (run / "spark-submit.json").write_text(json.dumps(settings._asdict()), "utf-8")
-    # It needs the standard library only, and no site-packages to be set up.
-    ours = [sys.executable, "-I", "-S", spark_submit.__file__, str(run / "spark-submit.json")]
-    _write_program(
-        run / "spark-home/bin/spark-submit",
-        f'#!/bin/sh\nexec {shlex.quote(str(submit))} "$@"\n'
-        if submit
-        else _SPARK_SUBMIT.format(spark=spark, ours=shlex.join(ours)),
-    )
-    _write_program(run / "driver-python", _DRIVER_PYTHON)
 
 
 def _write_program(path: Path, text: str) -> None:
