@@ -15,6 +15,7 @@ export function createFeed({ channel, model, changed, said }) {
   let status = null;
   let ahead = 0; // seconds that the kernel's clock is ahead of this one
   let complete = false;
+  let told = false; // the list was told as one that the server has
   let behind = true; // a snapshot is on its way: what changed since the last one is in it
 
   const now = () => Date.now() / 1000 + ahead;
@@ -25,12 +26,19 @@ export function createFeed({ channel, model, changed, said }) {
     if (typeof message.now === "number") ahead = message.now - Date.now() / 1000;
   }
 
+  const isComplete = () => complete && lastSeen() > 0;
+
+  function tell() {
+    told = isComplete();
+    changed();
+  }
+
   channel.on("snapshot", (message) => {
     setClock(message);
     complete = true;
     behind = false;
     store.reset({ rev: message.rev, ...JSON.parse(decode(message.bytes)) });
-    changed();
+    tell();
   });
 
   channel.on("patch", (message) => {
@@ -38,7 +46,7 @@ export function createFeed({ channel, model, changed, said }) {
     if (behind) return;
     const rows = message.rows || JSON.parse(decode(message.bytes)).rows;
     if (store.patch({ ...message, rows })) {
-      changed();
+      tell();
     } else {
       behind = true;
       channel.hello();
@@ -47,10 +55,9 @@ export function createFeed({ channel, model, changed, said }) {
 
   channel.on("status", (message) => {
     setClock(message);
-    const wasSeen = lastSeen();
     status = message;
     if (message.seen) model.set("as_of", message.seen); // in this model alone, for a notebook that is saved
-    if (complete && !wasSeen) changed(); // now it is what the server has, and not the history alone
+    if (isComplete() && !told) tell(); // now it is what the server has, and not the history alone
     said();
   });
 
@@ -63,7 +70,7 @@ export function createFeed({ channel, model, changed, said }) {
     shownTime: () => (lastSeen() && inWords().stale ? lastSeen() : now()),
     words: inWords,
     get complete() {
-      return complete && lastSeen() > 0;
+      return isComplete();
     },
   };
 }

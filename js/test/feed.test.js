@@ -74,3 +74,13 @@ test("a list is one of the server when that has been seen, which is told as a ch
   assert.equal(feed.complete, true);
   assert.equal(heard.changes, 2);
 });
+
+test("a list is told as the server's also when another view of the panel heard first that it was seen", () => {
+  const { feed, heard, traits, handlers, snapshot } = feedOf();
+  snapshot(1);
+  const now = Date.now() / 1000;
+  traits.as_of = now; // the views have one model
+  handlers.status({ type: "status", state: "connected", seen: now, now });
+  assert.equal(feed.complete, true);
+  assert.equal(heard.changes, 2);
+});

@@ -39,9 +39,7 @@ Message: TypeAlias = Mapping[str, Any]
 Send: TypeAlias = Callable[[dict[str, Any], Sequence[bytes]], None]
 
 BEAT = 0.25  # seconds between two tellings
-LISTENS = (
-    3600.0  # seconds of silence after which a view is taken for closed; a cell may run for long
-)
+LISTENS = 3600.0  # seconds of silence that mean a view is closed: a cell may run for long
 SEEN = 1.0  # seconds between two tellings that the server was seen
 PATROL = 10.0  # seconds between two looks at who listens
 FEW = 20  # changed rows that are told without being compressed

@@ -6,17 +6,10 @@ import re
 
 import pytest
 import stub
-from lab import PATIENCE
 from panel_page import PANEL, connecting
 from playwright.sync_api import expect
 
-FAILING = """%%livy_batch --name failing
-for number in range(40):
-    print("step", number, flush=True)
-from pyspark.sql import SparkSession
-SparkSession.builder.getOrCreate()
-int("x")
-"""
+FAREWELL = "26/11/26 09:27:04 INFO ShutdownHookManager: Deleting directory /tmp/spark-"
 GROWING = """%%livy_batch --name growing
 import time
 for number in range(1, 41):
@@ -46,12 +39,17 @@ def test_a_batch_submitted_in_a_cell_is_seen_to_begin_to_grow_and_to_succeed(
 
 
 def test_a_batch_that_failed_says_why_in_the_list_and_at_length_below_it(
-    lab, open_panel, local_server, local_base
+    lab, open_panel, standin_server
 ):
     why = "ValueError: invalid literal for int() with base 10: 'x'"
-    panel = open_panel(lab, local_base, FAILING)
-    lab.start(2)
-    expect(panel.state("failing")).to_have_text("dead", timeout=2 * PATIENCE)
+    said = [f"print step {n}" for n in range(40)]
+    farewell = [f"error {FAREWELL}{n}" for n in range(12)]  # all that Livy's list has of the log
+    file = standin_server.script("failing.txt", *said, f"print {why}", *farewell, "exit 1")
+    panel = open_panel(
+        lab, standin_server.folder.parent, f"batch = %livy_submit --name failing {file}"
+    )
+    lab.run(2)
+    expect(panel.state("failing")).to_have_text("dead")
     expect(panel.note("failing")).to_have_text(why)
     panel.open("failing")
     panel.root.get_by_role("tab", name="Cause").click()

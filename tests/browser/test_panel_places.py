@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import nbformat
 import pytest
 from nbclient import NotebookClient
@@ -28,6 +30,7 @@ def test_in_jupyterlab_the_panel_stands_beside_the_notebook(
     expect(panel.status).to_contain_text("connected")
     lab.run(2)
     expect(panel.state("beside")).to_have_text("running")
+    expect(panel.button(re.compile(r"^running \d"))).to_be_visible()
     panel.open("beside")
     expect(panel.log).to_contain_text("seen beside")
     lab.picture(f"beside{option}")
