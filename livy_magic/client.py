@@ -316,10 +316,9 @@ def _error_answer(response: requests.Response, line: str) -> ServerError:
     words = mask_url(_server_words(response))
     kind, advice = _verdict(response, words, one_batch="/batches/" in line)
     wait = _wait(response)
-    if wait and not advice:
-        advice = f"The server asks to be left alone for {wait:.0f} s."
+    asks = f"; the server asks to be left alone for {wait:.0f} s" if wait else ""
     return kind(
-        f"{words} ({response.status_code} for {line})" + (f"\n{advice}" if advice else ""),
+        f"{words} ({response.status_code} for {line}){asks}" + (f"\n{advice}" if advice else ""),
         request=line,
         status=response.status_code,
         text=words,
