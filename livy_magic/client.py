@@ -197,8 +197,11 @@ class LivyClient:
 
         Raises:
             NotFound: There is none (any more).
+            NotLivy: Something else answered, and the batch may run on.
         """
-        self._call("DELETE", _path(key), timeout=self._kill_timeout)
+        answer, line = self._call("DELETE", _path(key), timeout=self._kill_timeout)
+        if not isinstance(answer, dict) or "msg" not in answer:
+            raise NotLivy(f"{line}: the answer does not say that the batch is gone", request=line)
 
     # -- the funnel -----------------------------------------------------------------------------
 
