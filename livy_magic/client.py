@@ -197,8 +197,11 @@ class LivyClient:
 
         Raises:
             NotFound: There is none (any more).
+            NotLivy: Something else answered, and the batch may run on.
         """
-        self._call("DELETE", _path(key), timeout=self._kill_timeout)
+        answer, line = self._call("DELETE", _path(key), timeout=self._kill_timeout)
+        if not isinstance(answer, dict) or "msg" not in answer:
+            raise NotLivy(f"{line}: the answer does not say that the batch is gone", request=line)
 
     # -- the funnel -----------------------------------------------------------------------------
 
@@ -316,10 +319,9 @@ def _error_answer(response: requests.Response, line: str) -> ServerError:
     words = mask_url(_server_words(response))
     kind, advice = _verdict(response, words, one_batch="/batches/" in line)
     wait = _wait(response)
-    if wait and not advice:
-        advice = f"The server asks to be left alone for {wait:.0f} s."
+    asks = f"; the server asks to be left alone for {wait:.0f} s" if wait else ""
     return kind(
-        f"{words} ({response.status_code} for {line})" + (f"\n{advice}" if advice else ""),
+        f"{words} ({response.status_code} for {line}){asks}" + (f"\n{advice}" if advice else ""),
         request=line,
         status=response.status_code,
         text=words,

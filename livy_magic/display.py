@@ -60,7 +60,11 @@ def status_line(snapshot: Snapshot) -> str:
         return f"{line} when last seen at {_clock(snapshot.stale_since)}; cannot be seen now: " + (
             first_line(snapshot.error)
         )
-    return line
+    return f"{line}; {_stillborn(info)}" if snapshot.stillborn else line
+
+
+def _stillborn(info: BatchInfo) -> str:
+    return f"it has no log: if that stays so, Livy refused it, and %livy_kill {info.id} removes it"
 
 
 def card(snapshot: Snapshot, lines: Sequence[str]) -> str:
@@ -83,6 +87,8 @@ def card(snapshot: Snapshot, lines: Sequence[str]) -> str:
     elif snapshot.error is not None and not snapshot.done:
         trouble = f"Cannot see the batch since {_clock(snapshot.stale_since)}: "
         trouble += first_line(snapshot.error)
+    elif snapshot.stillborn:
+        trouble = f"Still starting, and {_stillborn(info)}."
     body = ""
     if trouble:
         body += f'<div style="color:{_COLOURS["lost"]}">{html.escape(trouble)}</div>'

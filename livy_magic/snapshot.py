@@ -31,6 +31,7 @@ class Snapshot:
         log_error: Why the log cannot be read, though the state can.
         gone: The server no longer knows it; ``info`` has what was last seen.
         recalled: What is known comes from the history: the server had forgotten the batch before.
+        stillborn: It still shows no sign of life: what Livy refuses after registering it looks so.
         lines: Lines of log captured so far.
         complete: No question to the server can add anything: not to the log either.
     """
@@ -44,6 +45,7 @@ class Snapshot:
     log_error: LivyError | None = None
     gone: bool = False
     recalled: bool = False
+    stillborn: bool = False
     lines: int = 0
     complete: bool = False
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .watcher import Watcher
 
 LATE = 1.0  # YARN may tell a batch's end before Livy has its last lines (protocol, part 3)
+BIRTH = 10.0  # seconds in which a batch that is registered shows a log (protocol, part 1)
 PATIENCE = 60.0  # seconds in which an ended batch's last lines are tried for
 
 
@@ -63,6 +64,7 @@ class Watch(Published[Snapshot]):
         self._end_seen = now if is_final(info.state) else None
         self._looked = self._read = now
         self._flow = 0.0
+        self._has_log = True  # as far as it was read: Livy's markers, at least
         self._at_rest = False  # the same view again would tell nothing
 
     # -- for those who want to know --
@@ -273,7 +275,7 @@ class Watch(Published[Snapshot]):
                     if self._tail.is_anothers and view.name is None:
                         self._info, lines, gone = before, [], True
                 self._flow = news / max(now - self._looked, SHORTEST) if news < math.inf else 0.0
-                if not lines and not gone and self._is_known(log_error):
+                if not lines and not gone and self._is_known(log_error, now):
                     self._looked = now
                     self._at_rest = not (news or self._unread or log_error)
                     return problem
@@ -289,9 +291,14 @@ class Watch(Published[Snapshot]):
             last=settled and log_error is None,
             gone=gone,
             log_error=log_error,
+            stillborn=not gone and self._is_stillborn(now),
             **self._verdict(now, wait),
         )
         return problem
+
+    def _is_stillborn(self, now: float) -> bool:
+        late = now - self._snapshot.first_seen > BIRTH
+        return late and self._info.state == "starting" and not self._has_log
 
     def _is_another(self, view: BatchInfo) -> bool:
         return view is not self._view and contradicts(self._info, view)
@@ -307,13 +314,14 @@ class Watch(Published[Snapshot]):
                 self._info = info
         return news
 
-    def _is_known(self, log_error: LivyError | None) -> bool:
+    def _is_known(self, log_error: LivyError | None, now: float) -> bool:
         """Say whether nothing is to be published, but new lines: for most looks, and so at once."""
         known = self._snapshot
         return (
             known.info is self._info
             and known.error is None
             and known.log_error is log_error
+            and known.stillborn == self._is_stillborn(now)
             and self._end_seen is None
         )
 
@@ -332,7 +340,9 @@ class Watch(Published[Snapshot]):
         """Return the new lines; and why not, if the state can be seen, but the log cannot."""
         self._read = self._clock()
         try:
-            lines = self._tail.feed(client.log(self._key, *self._tail.next_query()))
+            page = client.log(self._key, *self._tail.next_query())
+            self._has_log = bool(page.entries)
+            lines = self._tail.feed(page)
             if lines is None:
                 lines = self._tail.feed(client.log(self._key, *self._tail.next_query())) or []
         except NotFound:

@@ -132,3 +132,22 @@ def proxy(counted: Counted) -> Iterator[Proxy]:
     proxy = Proxy(counted.server.url)
     yield proxy
     proxy.close()
+
+
+_COUNTED = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def counts(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Have the report show a line of what a test counted, also when it passes."""
+    return request.config.stash.setdefault(_COUNTED, []).append
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Show what was counted."""
+    if lines := config.stash.get(_COUNTED, []):
+        terminalreporter.section("under fault")
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -106,3 +106,24 @@ def test_a_killed_batch_stays_known_with_its_log(standin, connect):
     (entry,) = livy.history.entries(state="killed")
     assert [line.text for line in livy.history.log(entry.key)] == batch.log()
     assert connect().batch("sleeps").state == "killed"
+
+
+def test_what_terminals_trip_over_comes_through_and_into_the_history(counted):
+    script = counted.script(
+        "odd",
+        r"""
+        printf ' 10 %%\r 99 %%\rdone\n'
+        printf 'a\000b\n'
+        head -c 1000000 /dev/zero | tr '\000' x; echo
+        printf '\033[31mred\033[0m\033]0;title\007 🙂 ü\n'
+        """,
+    )
+    livy = Livy(counted.server.url, auth=counted.server.auth, staging=counted.server.staging)
+    batch = livy.submit(BatchRequest(file=script))
+    log = batch.wait(60).log()
+    assert [line if len(line) < 100 else len(line) for line in log] == [
+        " 10 %", " 99 %", "done", "a\x00b", 1_000_000, "\x1b[31mred\x1b[0m\x1b]0;title\x07 🙂 ü",
+    ]  # fmt: skip
+    recorder.flush()
+    assert [line.text for line in livy.history.log(batch.key)] == log
+    livy.close()

@@ -16,7 +16,7 @@ from contextlib import closing, suppress
 from typing import NamedTuple
 
 import pytest
-from faults import Fault, Hold
+from faults import FAULTS, Fault, Hold
 
 from livy_magic import Batch, BatchRequest, Livy, LivyError, NotFound
 from livy_magic.history import History
@@ -54,7 +54,7 @@ def attempt(livy, number):
 
 
 def test_five_hundred_submits_through_a_storm_are_each_one_batch_or_a_proven_nothing(
-    counted, proxy
+    counted, proxy, counts
 ):
     def notebook(first):
         livy = Livy(proxy.url, auth=counted.server.auth, user=owner(), timeout=TIMEOUT)
@@ -70,9 +70,13 @@ def test_five_hundred_submits_through_a_storm_are_each_one_batch_or_a_proven_not
     counted.await_ends()
     kinds = collections.Counter(one.kind for one in outcomes)
     marks = counted.marks()
-    print(f"\n{SUBMITS} submits: {dict(kinds)}; {sum(marks.values())} marks")
-    print(proxy.story("no such"))
     of_subject = collections.Counter(name.partition("-")[0] for name in marks.elements())
+    started = sum(of_subject[one.subject] for one in outcomes)
+    counts(
+        f"{len(outcomes)} submits, {len(proxy.played)} faults (seed {SEED}):"
+        f" {kinds['batch']} handles, {started} starts, {kinds['NotSubmitted']} not submitted"
+    )
+    print(proxy.story("no such"))
     wrong = [
         f"{one.subject}: {one.kind}, {of_subject[one.subject]} marks: {one.batch or one.error!r}"
         for one in outcomes
@@ -86,6 +90,8 @@ def test_five_hundred_submits_through_a_storm_are_each_one_batch_or_a_proven_not
     ids = {info.name: info.id for info in counted.client.newest()}
     assert {one.batch.name: one.batch.id for one in outcomes if one.batch}.items() <= ids.items()
     assert kinds["batch"] > SUBMITS / 2
+    assert len({one.subject for one in outcomes}) == SUBMITS
+    assert {fault for _, _, fault in proxy.played} == set(FAULTS)
 
 
 KERNEL = """

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import psutil
 import pytest
-from faults import Fault, Proxy
+from faults import FAULTS, Fault, Proxy
 from watched import Gate, Seen
 
 from livy_magic import (
@@ -24,6 +24,7 @@ from livy_magic import (
     Livy,
     NotFound,
     NotLivy,
+    ServerError,
     Unauthorized,
     Unreachable,
 )
@@ -44,7 +45,13 @@ def connect(counted):
 
     def connect(proxy, timeout=TIMEOUT):
         server = counted.server
-        livy = Livy(proxy.url, auth=server.auth, staging=server.staging, timeout=timeout)
+        livy = Livy(
+            proxy.url,
+            auth=server.auth,
+            staging=server.staging,
+            timeout=timeout,
+            kill_timeout=2.0,
+        )
         kernels.append(livy)
         return livy
 
@@ -64,7 +71,7 @@ def gated(counted, proxy, connect, tmp_path):
         counted.client.delete(batch.name)
 
 
-def test_a_thousand_faults_change_the_end_of_no_watch(counted, proxy, connect, tmp_path):
+def test_a_thousand_faults_change_the_end_of_no_watch(counted, proxy, connect, tmp_path, counts):
     gates = [Gate(tmp_path / f"w{number}") for number in range(WATCHED)]
     ends = ["success" if number % 3 else "dead" for number in range(WATCHED)]
     for number, (gate, end) in enumerate(zip(gates, ends, strict=True)):
@@ -93,10 +100,43 @@ def test_a_thousand_faults_change_the_end_of_no_watch(counted, proxy, connect, t
     for one in seen:
         one.check()
         assert {snapshot.info.state for snapshot in one.snapshots} <= {"running", *ends}
-    print(
-        f"\nseed {SEED}, {len(proxy.played)} faults, {sum(len(one.snapshots) for one in seen)} snapshots"
+    counts(
+        f"{len(batches)} watches of {WATCHED} batches, {len(proxy.played)} faults (seed {SEED}):"
+        f" {sum(len(one.snapshots) for one in seen)} snapshots, every end right"
     )
+    assert {fault for _, _, fault in proxy.played} == set(FAULTS)
     assert any(snapshot.error for one in seen for snapshot in one.snapshots)
+
+
+KILLS = 40
+
+
+def test_a_kill_through_a_storm_has_killed_or_says_that_it_may_not_have(
+    counted, proxy, connect, counts
+):
+    file = counted.script("long", "exec sleep 600")
+    names = [f"kill{number}" for number in range(KILLS)]
+    for name in names:
+        counted.client.create(BatchRequest(file=file, name=name))
+    batches = [connect(proxy).batch(name) for name in names]
+    proxy.storm(SEED, 0.2)
+    failed = {}
+    for batch in batches:
+        try:
+            batch.kill(30)
+        except ServerError as failure:
+            failed[batch.name] = failure
+    proxy.calm()
+    there = {info.name for info in counted.client.newest()}
+    counts(f"{KILLS} kills, {len(proxy.played)} faults (seed {SEED}): {KILLS - len(failed)} killed")
+    for name in there & failed.keys():
+        counted.client.delete(name)
+    for batch in batches:
+        if batch.name not in failed:
+            assert batch.state == "killed", f"{batch.snapshot}\n{proxy.story(batch.name)}"
+        if batch.state == "killed":  # it may have been seen so, though no answer said it
+            assert batch.name not in there, proxy.story(batch.name)
+    assert len(failed) < KILLS / 2, failed
 
 
 @pytest.mark.parametrize(
@@ -192,7 +232,7 @@ def lines_in(entries):
 
 
 def test_every_line_that_was_handed_out_is_in_the_log_once_and_in_order(
-    counted, proxy, connect, tmp_path
+    counted, proxy, connect, tmp_path, counts
 ):
     gates = [Gate(tmp_path / f"log{number}") for number in range(LOGS)]
     for number, gate in enumerate(gates):
@@ -233,7 +273,10 @@ def test_every_line_that_was_handed_out_is_in_the_log_once_and_in_order(
             assert numbers == list(range(BURSTS * BURST + 1))
         total += len(numbers)
         lost += len(gaps)
-    print(f"\nseed {SEED}, {len(proxy.played)} faults: {total} lines, {lost} gaps")
+    counts(
+        f"{len(batches)} logs, {len(proxy.played)} faults (seed {SEED}):"
+        f" {total} lines, each once, and {lost} gaps"
+    )
 
 
 def ranges(numbers):

@@ -248,6 +248,13 @@ def test_an_answer_that_is_no_log_is_no_empty_one(client, wire):
         client.log(1)
 
 
+@pytest.mark.parametrize("answer", [{"status": "ok"}, [], "ok"])
+def test_an_answer_that_is_no_livys_deletes_nothing(client, wire, answer):
+    wire.delete(f"{URL}/batches/1", json=answer)
+    with pytest.raises(NotLivy, match="does not say that the batch is gone"):
+        client.delete(1)
+
+
 def test_a_redirect_to_nowhere_is_told_as_one(client, wire):
     wire.get(f"{URL}/batches/1", status=302, headers={"Location": "http://[nowhere"})
     with pytest.raises(NotLivy, match="redirects to another page"):

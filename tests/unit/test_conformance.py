@@ -14,7 +14,7 @@ Some are tested here, by their numbers; the others stand where their code is tes
  9 a POST answered ``dead`` or ``success``                      test_livy; here
 10 a lost answer is settled by the name                         test_livy; live/test_submits_under_fault
 11 "Duplicate session name" in both forms                       here
-12 a stillborn batch is told as such                            here (its state; no end is invented)
+12 a stillborn batch is told as such                            here; test_watcher
 13 the zombie of a refused POST is removed                      test_livy; live/test_endpoints
 14 "too many sessions" is repeated, other 400s are not          here
 15 250 batches are listed, the newest found                     test_client; live/test_endpoints
@@ -62,7 +62,7 @@ from livy_magic import (
     Unauthorized,
 )
 from livy_magic.client import LivyClient
-from livy_magic.display import card, table_text
+from livy_magic.display import card, status_line, table_text
 from livy_magic.models import BatchInfo, is_final
 from livy_magic.snapshot import Snapshot
 
@@ -135,11 +135,14 @@ def test_11_a_duplicate_name_is_told_and_neither_repeated_nor_deleted(server, wi
     assert not any(call.request.method == "DELETE" for call in wire.calls)
 
 
-def test_12_a_stillborn_batch_is_starting_and_nothing_else(server, wire):
+def test_12_a_stillborn_batch_is_told_as_such_and_how_to_remove_it(server, wire, monkeypatch):
+    monkeypatch.setattr("livy_magic.watch.BIRTH", -1)
     knows(wire, log=[], state="starting")
     batch = server.batch(7)
     batch.look()
     assert (batch.state, batch.done, batch.log()) == ("starting", False, [])
+    for shown in (status_line(batch.snapshot), card(batch.snapshot, [])):
+        assert "Livy refused it, and %livy_kill 7 removes it" in shown
 
 
 def test_14_a_server_with_too_many_sessions_is_asked_again(server, wire):
@@ -203,7 +206,7 @@ def test_27_a_server_that_asks_for_time_before_a_kill_is_not_asked_again(server,
     knows(wire)
     busy = wire.delete(f"{URL}/batches/nightly", status=429, headers={"Retry-After": "3600"})
     batch = server.batch(7)
-    with pytest.raises(ServerError, match=r"429 for DELETE.*\n.*left alone for 3600 s"):
+    with pytest.raises(ServerError, match=r"429 for DELETE.*left alone for 3600 s"):
         batch.kill()
     assert (busy.call_count, batch.state) == (1, "running")
 

@@ -43,6 +43,7 @@ class Server:
         self.down: Exception | None = None
         self.list_down: Exception | None = None
         self.log_down: Exception | None = None
+        self.has_log = True
         self.before_log: Callable[[], None] = lambda: None
 
     def becomes(self, key: BatchId, **changes: Any) -> None:
@@ -59,7 +60,7 @@ class Server:
 
     def _view(self, batch: BatchInfo) -> BatchInfo:
         entries = ("stdout: ", *self.logs.get(batch.id, ())[-200:], "\nstderr: ")
-        return dataclasses.replace(batch, log=entries[-10:])
+        return dataclasses.replace(batch, log=entries[-10:] if self.has_log else ())
 
     def batch(self, key: BatchId) -> BatchInfo:
         return self._view(self._find("batch", key))
@@ -77,7 +78,7 @@ class Server:
         batch = self._find("log", key)
         if self.log_down is not None:
             raise self.log_down
-        entries = ["stdout: ", *self.logs[batch.id][-200:], "\nstderr: "]
+        entries = ["stdout: ", *self.logs[batch.id][-200:], "\nstderr: "] if self.has_log else []
         return LogPage(start, len(entries), tuple(entries[start:]))
 
 
@@ -533,6 +534,20 @@ def test_an_end_seen_just_before_the_batch_was_forgotten_is_kept(
     snapshot = watch.refresh(SOON)
     assert snapshot.gone
     assert (snapshot.info.state, snapshot.ended) == ("killed", clock.now)
+
+
+def test_a_batch_that_shows_no_log_at_all_is_said_to_be_stillborn_until_it_does(
+    server: Server, watcher: Watcher, clock: Clock
+) -> None:
+    server.becomes(7, state="starting")
+    server.has_log = False
+    watch = watcher.watch(server.batches[7])
+    assert not watch.refresh(SOON).stillborn
+    clock.now += 20
+    assert watch.refresh(SOON).stillborn
+    assert not watch.snapshot.done
+    server.has_log = True
+    assert not watch.refresh(SOON).stillborn
 
 
 @pytest.mark.parametrize(
