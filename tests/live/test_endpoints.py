@@ -18,6 +18,7 @@ from livy_magic import (
     Unauthorized,
 )
 from livy_magic.client import LivyClient
+from livy_magic.display import status_line
 from livy_magic.models import is_final
 
 pytestmark = pytest.mark.livy
@@ -101,6 +102,18 @@ def test_a_submission_that_livy_refuses_after_registering_it_leaves_no_zombie(li
         )
     with pytest.raises(NotFound):
         livy.batch("zombie")
+
+
+def test_what_another_program_left_half_registered_is_told_to_be_stillborn(livy, monkeypatch):
+    monkeypatch.setattr("livy_magic.watch.BIRTH", -1.0)
+    with pytest.raises(ServerError, match="not absolute"):
+        livy.client.create(BatchRequest(file="a.py", name="half"))
+    batch = livy.batch("half")
+    assert batch.look().stillborn
+    assert f"%livy_kill {batch.id} removes it" in status_line(batch.snapshot)
+    batch.kill()
+    with pytest.raises(NotFound):
+        livy.client.batch("half")
 
 
 def test_two_submissions_of_one_name_start_one_batch(livy, submit, standin_server):
