@@ -427,7 +427,7 @@ class Livy:
                 report(f"batch {label(holder)} runs something else: this is {complete.name!r}")
         sent, uploads = self._planner.resolved(complete, stage, progress)
         if holder is not None and if_exists == "replace":
-            self.client.delete(holder.id)  # what takes its place can be read
+            self.handle(holder).kill()  # what takes its place can be read
         self._planner.send(uploads, progress)
         held = [] if holder is None else [holder.id]
         return Plan(sent, uploads, request, if_exists, stage, defaults), held

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from .client import LivyClient
 from .display import label
 from .errors import (
+    BatchGone,
     LivyError,
     NotFound,
     NotLivy,
@@ -384,7 +385,7 @@ def nothing_yet() -> Iterator[None]:
     """Say of trouble with the server, and of an interrupt, that nothing was submitted so far."""
     try:
         yield
-    except ServerError as problem:
+    except (ServerError, BatchGone) as problem:
         raise NotSubmitted(f"nothing was submitted: {problem}") from problem
     except KeyboardInterrupt:
         raise NotSubmitted("interrupted: nothing was submitted") from None

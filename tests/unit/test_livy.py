@@ -35,6 +35,9 @@ def view(**members):
     return {"id": 7, "name": "nightly", "owner": None, "state": "success"} | members
 
 
+LOG = {"id": 7, "from": 0, "total": 2, "log": ["stdout: ", "\nstderr: "]}
+
+
 def posts(wire):
     return [json.loads(call.request.body) for call in wire.calls if call.request.method == "POST"]
 
@@ -158,10 +161,20 @@ def test_replace_deletes_a_finished_batch_of_mine_only(server, wire):
 
 def test_replace_deletes_my_finished_batch_and_takes_its_name(server, wire):
     wire.get(f"{URL}/batches/nightly", json=view(owner="alice"))
-    wire.delete(f"{URL}/batches/7", json={"msg": "deleted"})
+    wire.get(f"{URL}/batches/nightly/log", json=LOG)
+    wire.delete(f"{URL}/batches/nightly", json={"msg": "deleted"})
     wire.post(f"{URL}/batches", json=view(id=8), status=201)
     assert server.submit(REQUEST, if_exists="replace").id == 8
-    assert deletes(wire) == [f"{URL}/batches/7"]
+    assert deletes(wire) == [f"{URL}/batches/nightly"]
+
+
+def test_replace_deletes_nobody_who_has_the_name_by_then(server, wire):
+    wire.get(f"{URL}/batches/nightly", json=view(owner="alice"))
+    wire.get(f"{URL}/batches/nightly", json=view(id=0, owner="bob", state="running"))
+    wire.post(f"{URL}/batches", status=400, json={"msg": "Duplicate session name: Some(nightly)"})
+    with pytest.raises(NotSubmitted, match="Duplicate session name"):
+        server.submit(REQUEST, if_exists="replace")
+    assert deletes(wire) == []
 
 
 def test_replace_deletes_nothing_when_there_is_nothing_to_take_its_place(server, wire):

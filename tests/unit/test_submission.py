@@ -154,10 +154,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self):
         path, _ = self.note()
-        number = int(path.rpartition("/")[2])
-        self.server.deleted.append(number)
-        [name] = [name for name, view in self.server.listed.items() if view["id"] == number]
-        del self.server.listed[name]
+        key = path.rpartition("/")[2]
+        listed = self.server.listed
+        [name] = [name for name, view in listed.items() if key in {name, str(view["id"])}]
+        self.server.deleted.append(listed.pop(name)["id"])
         self.answer(200, {"msg": "deleted"})
 
     def do_POST(self):
