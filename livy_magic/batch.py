@@ -416,9 +416,10 @@ class Batch:
             except ServerError as failure:
                 # The answer is lost, the kill perhaps not: a second DELETE finds nothing then.
                 lost = isinstance(failure, Unreachable) or (sent and failure.status in GATEWAY)
-                if not lost or time.monotonic() > deadline:
+                pause = max(KILL_PAUSE, failure.retry_after or 0.0)
+                if not lost or time.monotonic() + pause > deadline:
                     raise
-                time.sleep(KILL_PAUSE)
+                time.sleep(pause)
                 continue
             break
         self.watch.end("killed")

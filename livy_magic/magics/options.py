@@ -313,7 +313,9 @@ def _unknown(flag: str, known: Iterable[str], *, of_submission: bool) -> str:
         return f"{mask_text(flag)} is a Spark property: --conf {mask_text(flag.lstrip('-'))}=…"
     flag = mask_text(flag)
     close = nearest(flag, known)
-    behind = "; the application's own arguments come last, behind --" if of_submission else ""
+    behind = f"; there are {', '.join(one for one in known if one.startswith('--'))}"
+    if of_submission:
+        behind = "; the application's own arguments come last, behind --"
     return f"unknown option {flag}{close or behind}"
 
 

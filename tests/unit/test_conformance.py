@@ -211,6 +211,15 @@ def test_27_a_server_that_asks_for_time_before_a_kill_is_not_asked_again(server,
     assert (busy.call_count, batch.state) == (1, "running")
 
 
+def test_27_a_gateway_that_asks_for_more_time_than_a_kill_has_is_not_asked_again(server, wire):
+    knows(wire)
+    busy = wire.delete(f"{URL}/batches/nightly", status=503, headers={"Retry-After": "3600"})
+    batch = server.batch(7)
+    with pytest.raises(ServerError, match=r"503 for DELETE.*left alone for 3600 s"):
+        batch.kill()
+    assert (busy.call_count, batch.state) == (1, "running")
+
+
 def test_28_killing_what_is_gone_is_no_error(server, wire):
     knows(wire)
     wire.delete(f"{URL}/batches/nightly", **NO_BATCH)

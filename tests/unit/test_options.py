@@ -151,8 +151,8 @@ def test_a_slip_in_the_line_is_explained_in_one_line(line, message):
         ("--tail x", "--tail N: 'x' is not a whole number"),
         ("--tail 0", "--tail N: '0' is not between 1 and 2147483647"),
         ("--tial 3", "unknown option --tial; did you mean --tail?"),
-        ("--zzz", "unknown option --zzz"),
-        ("--conf a=b", "unknown option --conf"),
+        ("--zzz", "unknown option --zzz; there are --follow, --tail, --output"),
+        ("--conf a=b", "unknown option --conf; there are --follow, --tail, --output"),
     ],
 )
 def test_so_is_one_in_another_magics_line(line, message):
