@@ -7,11 +7,11 @@ import re
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from . import fields, recorder
-from .client import GATEWAY
-from .display import FROM_HISTORY, LONGEST_LINE, label
+from . import export, fields, recorder
+from .client import GATEWAY, LivyClient
+from .display import FROM_HISTORY, LONGEST_LINE
 from .errors import (
     BatchFailed,
     BatchGone,
@@ -21,18 +21,19 @@ from .errors import (
     Unreachable,
     WaitTimeout,
 )
-from .export import rendered
-from .logs import KINDS, Kind, Line
+from .identity import is_another
+from .log_format import KINDS, Kind, Line
 from .models import POST_FIELDS, BatchId, BatchInfo, BatchRequest, is_final, is_success
 from .names import is_unique
+from .paths import StageMode
+from .plans import IfExists, Plan
 from .redact import MASK, plain
-from .snapshot import Snapshot, is_another
+from .snapshot import Snapshot
 from .watch import Watch
+from .watcher import Watcher
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # SQLite and what belongs to it are loaded by the first submission
     from .history import Entry
-    from .livy import Livy
-    from .plans import Plan
 
 # Kinds of log lines that are the program's own.
 OUTPUT: frozenset[Kind] = frozenset({"program", "gap"})
@@ -40,6 +41,32 @@ OUTPUT: frozenset[Kind] = frozenset({"program", "gap"})
 SAYS_NOTHING = re.compile(r"\s+at [\w.$<>/]+\(|\s*\.\.\. \d+ (more|common frames)|\s*$")
 KILL_PAUSE = 0.5  # seconds until a DELETE whose answer was lost is followed up
 CAUSE_LINES = 12  # of the output, in the message of a BatchFailed
+
+
+class Server(export.Server, Protocol):
+    """What a batch needs of its server: :class:`~livy_magic.Livy` is one.
+
+    Attributes:
+        client: Its REST API.
+        watcher: The thread that looks at its batches.
+    """
+
+    client: LivyClient
+    watcher: Watcher
+
+    def remembered(self, info: BatchInfo) -> Entry | None:
+        """Return the submission from here that became this batch, if the history has it."""
+
+    def submit(
+        self,
+        request: BatchRequest,
+        *,
+        if_exists: IfExists = "fail",
+        stage: StageMode = "auto",
+        defaults: bool = True,
+        report: Callable[[str], None] | None = None,
+    ) -> Batch:
+        """Start one batch, and return its handle."""
 
 
 class Batch:
@@ -56,7 +83,7 @@ class Batch:
 
     def __init__(
         self,
-        server: Livy,
+        server: Server,
         info: BatchInfo,
         *,
         plan: Plan | None = None,
@@ -89,7 +116,7 @@ class Batch:
         return self._entry.key if self._key is None and self._entry is not None else self._key
 
     @classmethod
-    def recalled(cls, server: Livy, entry: Entry, lines: Sequence[Line]) -> Batch:
+    def recalled(cls, server: Server, entry: Entry, lines: Sequence[Line]) -> Batch:
         """Return what the history has of a batch that the server has forgotten.
 
         Args:
@@ -106,7 +133,7 @@ class Batch:
 
     def __repr__(self) -> str:
         forgotten = f" ({FROM_HISTORY})" if self.gone and self.snapshot.recalled else ""
-        return f"Batch {label(self.info)}: {self.state}{forgotten}"
+        return f"Batch {self.info.label}: {self.state}{forgotten}"
 
     @property
     def request(self) -> BatchRequest | None:
@@ -191,7 +218,7 @@ class Batch:
             LivyError: Called by a callback of :meth:`on_done`, which must not block.
         """
         if not self.watch.wait_for(lambda: self.done, timeout):
-            raise WaitTimeout(f"batch {label(self.info)} is still {self.state} after {timeout:g} s")
+            raise WaitTimeout(f"batch {self.info.label} is still {self.state} after {timeout:g} s")
         return self._outcome()
 
     def __await__(self) -> Generator[object, None, Batch]:
@@ -218,12 +245,12 @@ class Batch:
             return self
         if self.snapshot.gone and not is_final(self.state):
             raise BatchGone(
-                f"the server no longer knows batch {label(self.info)}; "
+                f"the server no longer knows batch {self.info.label}; "
                 f"it was {self.state} when last seen",
                 last=self.info,
             )
         raise BatchFailed(
-            f"batch {label(self.info)} ended as {self.state}", batch=self, lines=self.last_words()
+            f"batch {self.info.label} ended as {self.state}", batch=self, lines=self.last_words()
         )
 
     def last_words(self) -> list[str]:
@@ -317,12 +344,12 @@ class Batch:
         """
         if self.plan is None and self.body is not None:
             raise InvalidRequest(
-                f"batch {label(self.info)} was submitted by another kernel, which alone can export it\n"
+                f"batch {self.info.label} was submitted by another kernel, which alone can export it\n"
                 "batch.resubmit() submits the same again, and batch.body shows it, secrets masked."
             )
         if self.plan is None:
             raise self._unknown_request()
-        return rendered(form, self.server, self.plan)
+        return export.rendered(form, self.server, self.plan)
 
     @property
     def given(self) -> BatchRequest:
@@ -342,7 +369,7 @@ class Batch:
 
     def _unknown_request(self) -> InvalidRequest:
         return InvalidRequest(
-            f"batch {label(self.info)} was not submitted from here, "
+            f"batch {self.info.label} was not submitted from here, "
             "and Livy tells nobody what a batch was asked to run"
         )
 
@@ -392,7 +419,7 @@ class Batch:
         snapshot = self.look()
         if snapshot.recalled or (snapshot.gone and not is_final(self.state)):
             raise BatchGone(
-                f"batch {label(self.info)} is gone: the server no longer knows it; nothing was killed",
+                f"batch {self.info.label} is gone: the server no longer knows it; nothing was killed",
                 last=self.info,
             )
         if snapshot.gone:
@@ -405,7 +432,7 @@ class Batch:
                     if sent:
                         break
                     raise BatchGone(
-                        f"batch {label(self.info)} is gone, and another one has its id or name now; "
+                        f"batch {self.info.label} is gone, and another one has its id or name now; "
                         "nothing was killed",
                         last=self.info,
                     )

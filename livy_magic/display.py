@@ -29,11 +29,6 @@ _COLOURS = {
 _ICONS = {"good": "✔", "bad": "✘", "open": "●", "lost": "?"}
 
 
-def label(info: BatchInfo) -> str:
-    """Return how a batch is spoken of: ``12 'nightly'``."""
-    return f"{info.id} {plain(info.name)!r}" if info.name else str(info.id)
-
-
 def duration(seconds: float) -> str:
     """Return a time span as people say it: ``7.1 s``, ``3 min 20 s``, ``2 h 05 min``."""
     if seconds < 60:
@@ -47,7 +42,7 @@ def duration(seconds: float) -> str:
 def status_line(snapshot: Snapshot) -> str:
     """Return one line on where a batch stands, and whether it can be seen at all."""
     info = snapshot.info
-    line = f"batch {label(info)}: {plain(info.state)}"
+    line = f"batch {info.label}: {plain(info.state)}"
     if is_final(info.state):
         took = _took(snapshot)
         line = f"{line} after {took}" if took else line

@@ -25,13 +25,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .batch import Batch
-    from .models import BatchInfo
+from collections.abc import Sequence
+from typing import Any
 
 
 class LivyError(Exception):
@@ -136,11 +131,11 @@ class BatchFailed(LivyError):
     """The batch ended without success.
 
     Attributes:
-        batch: The handle, with its log.
+        batch: Its handle, a :class:`livy_magic.Batch`, with its log.
         lines: The last lines of what the program printed: where the cause is, usually.
     """
 
-    def __init__(self, message: str, *, batch: Batch, lines: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, *, batch: Any, lines: Sequence[str] = ()) -> None:
         super().__init__("\n".join([message, *(f"  {line}" for line in lines)]))
         self.batch = batch
         self.lines = tuple(lines)
@@ -150,10 +145,10 @@ class BatchGone(LivyError):
     """The server no longer knows the batch, and its end was not seen.
 
     Attributes:
-        last: What was last seen of it.
+        last: What was last seen of it: a :class:`livy_magic.BatchInfo`.
     """
 
-    def __init__(self, message: str, *, last: BatchInfo) -> None:
+    def __init__(self, message: str, *, last: Any) -> None:
         super().__init__(message)
         self.last = last
 

@@ -21,23 +21,23 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
+from requests.auth import AuthBase
 from requests.utils import get_environ_proxies, select_proxy
 
 from .auth import AuthSpec
+from .config import Settings
 from .errors import InvalidRequest
 from .fields import nearest
+from .local import LocalServer
 from .local.cookie import SignedCookie
 from .local.spark_submit import MASTER, WORKING_DIRECTORY
 from .models import POST_FIELDS, BatchRequest, Code
+from .plans import Plan
 from .redact import MASK, is_secret, mask_proxy, mask_url, plain
 from .staging import Upload
-
-if TYPE_CHECKING:
-    from .livy import Livy
-    from .plans import Plan
 
 WIDTH = 88  # characters of a line of Python, as formatters have it
 _LONGEST_WORD = 100_000  # bytes of one word of a command; Linux takes 128 KiB
@@ -61,7 +61,27 @@ _SAME_LIST = {
 }
 
 
-def rendered(form: str, livy: Livy, plan: Plan) -> str:
+class Server(Protocol):
+    """What the forms say of the server that a plan is for: :class:`~livy_magic.Livy` is one.
+
+    Attributes:
+        url: Where it is.
+        auth: How a request says who one is.
+        connection: What else the client was told: headers, TLS, proxies.
+        settings: Where all of that comes from; None where it was given by hand.
+        target: What was asked for by name: a URL, a profile, or ``local``.
+        private: Set where it is the private server of this machine.
+    """
+
+    url: str
+    auth: AuthBase | None
+    connection: dict[str, Any]
+    settings: Settings | None
+    target: str | None
+    private: LocalServer | None
+
+
+def rendered(form: str, server: Server, plan: Plan) -> str:
     """Return a submission in one of ``FORMS``, secrets masked.
 
     Raises:
@@ -70,15 +90,15 @@ def rendered(form: str, livy: Livy, plan: Plan) -> str:
     if form not in FORMS:
         known = f"; there are {', '.join(FORMS)}"
         raise InvalidRequest(f"no form is called {form!r}{nearest(form, FORMS) or known}")
-    return FORMS[form](livy, plan)
+    return FORMS[form](server, plan)
 
 
 # -- json -----------------------------------------------------------------------------------------
 
 
-def as_json(livy: Livy, plan: Plan) -> str:
+def as_json(server: Server, plan: Plan) -> str:
     """Return the POST body, and below it what would be staged first."""
-    del livy
+    del server
     return "\n".join([_json(plan.request, indent=2), *_to_be_staged(plan.uploads)])
 
 
@@ -104,17 +124,17 @@ def _to_be_staged(uploads: Iterable[Upload]) -> list[str]:
 # -- curl -----------------------------------------------------------------------------------------
 
 
-def as_curl(livy: Livy, plan: Plan) -> str:
+def as_curl(server: Server, plan: Plan) -> str:
     """Return the POST as a curl command, with authentication as far as it can be written down."""
     body = _json(plan.request)
-    login, missing = _login(livy)
+    login, missing = _login(server)
     command = [
         "curl --fail-with-body --request POST",
-        *_headers(livy.connection.get("headers") or {}),
+        *_headers(server.connection.get("headers") or {}),
         *login,
-        *_transport(livy.url, livy.connection),
+        *_transport(server.url, server.connection),
     ]
-    url = shlex.quote(mask_url(f"{livy.url}/batches"))
+    url = shlex.quote(mask_url(f"{server.url}/batches"))
     if len(body.encode()) < _LONGEST_WORD:
         text = _continued([*command, _option("--data", body), url])
     else:
@@ -131,13 +151,13 @@ def _headers(further: Mapping[str, str]) -> list[str]:
     return [_option("--header", f"{name}: {value}") for name, value in headers.items()]
 
 
-def _login(livy: Livy) -> tuple[list[str], list[str]]:
+def _login(server: Server) -> tuple[list[str], list[str]]:
     """Return the options that say who one is, and what there is to do before."""
-    if isinstance(livy.auth, SignedCookie):
-        return [f'--cookie "$({shlex.join(livy.auth.command)})"'], []
-    if livy.auth is None:
+    if isinstance(server.auth, SignedCookie):
+        return [f'--cookie "$({shlex.join(server.auth.command)})"'], []
+    if server.auth is None:
         return [], []
-    spec = livy.settings.auth if livy.settings else AuthSpec("custom")
+    spec = server.settings.auth if server.settings else AuthSpec("custom")
     match spec.kind:
         case "basic" if spec.options["password"].source == "netrc":
             return ["--netrc"], []
@@ -147,7 +167,7 @@ def _login(livy: Livy) -> tuple[list[str], list[str]]:
             return ["--negotiate --user :"], []
         case "bearer":
             return _bearer(spec)
-    what = spec.options.get("object", type(livy.auth).__name__)
+    what = spec.options.get("object", type(server.auth).__name__)
     return [], [f"put in: what the auth object {what} adds to a request"]
 
 
@@ -187,7 +207,7 @@ def _transport(url: str, connection: Mapping[str, Any]) -> list[str]:
 # -- python ---------------------------------------------------------------------------------------
 
 
-def as_python(livy: Livy, plan: Plan) -> str:
+def as_python(server: Server, plan: Plan) -> str:
     """Return a program that submits the same: the request as it was given, which is staged anew."""
     code = plan.given.file.text if isinstance(plan.given.file, Code) else None
     names = "BatchRequest, Code, Livy" if code else "BatchRequest, Livy"
@@ -195,10 +215,10 @@ def as_python(livy: Livy, plan: Plan) -> str:
         f"from livy_magic import {names}",
         f"code = {code_literal(code)}" if code else "",
         f"request = {_call('BatchRequest', _arguments(plan.given))}",
-        f"livy = {_connection(livy)}",
+        f"livy = {_connection(server)}",
     ]
     submit = f"batch = livy.submit({', '.join(['request', *_choices(plan)])})\nbatch.wait()"
-    return _commented(_left_out(livy), "\n\n".join(filter(None, parts)) + f"\n{submit}")
+    return _commented(_left_out(server), "\n\n".join(filter(None, parts)) + f"\n{submit}")
 
 
 def _arguments(request: BatchRequest) -> dict[str, str]:
@@ -216,17 +236,17 @@ def _arguments(request: BatchRequest) -> dict[str, str]:
     return arguments
 
 
-def _connection(livy: Livy) -> str:
-    if livy.settings is None:
-        return f"Livy({_literal(mask_url(livy.url))})"
-    return f"Livy.connect({_literal(livy.target) if livy.target else ''})"
+def _connection(server: Server) -> str:
+    if server.settings is None:
+        return f"Livy({_literal(mask_url(server.url))})"
+    return f"Livy.connect({_literal(server.target) if server.target else ''})"
 
 
-def _left_out(livy: Livy) -> list[str]:
-    if livy.settings is None:
+def _left_out(server: Server) -> list[str]:
+    if server.settings is None:
         return ["put in: what else Livy() was told, such as auth and staging"]
     named = ("url", "profile")
-    origins = livy.settings.origins
+    origins = server.settings.origins
     here = [name for name, origin in origins.items() if origin == "%config" and name not in named]
     return [f"put into a profile what %config says of {', '.join(here)}"] if here else []
 
@@ -305,7 +325,7 @@ def _means(source: str, text: str) -> bool:
 # -- spark-submit ---------------------------------------------------------------------------------
 
 
-def as_spark_submit(livy: Livy, plan: Plan) -> str:
+def as_spark_submit(server: Server, plan: Plan) -> str:
     """Return a command that gives Spark what Livy would give it (protocol, part 1).
 
     Files that are not staged yet are read where they are; code becomes a file in a folder of its
@@ -315,7 +335,7 @@ def as_spark_submit(livy: Livy, plan: Plan) -> str:
     paths: dict[str, str] = {}
     notes = [
         "what else the private Livy sets, such as a secret for Spark's ports, is left out"
-        if livy.private
+        if server.private
         else "master and deploy mode are the server's to decide: add --master and --deploy-mode"
     ]
     for file in plan.uploads:
@@ -333,12 +353,12 @@ def as_spark_submit(livy: Livy, plan: Plan) -> str:
     folder = body.get("conf", {}).pop(WORKING_DIRECTORY, None)
     if folder:
         script.append(f"cd {shlex.quote(folder)} && \\")
-    if livy.private:
+    if server.private:
         body.pop("proxyUser", None)  # impersonation is off there
     words = [application or shlex.quote(body["file"]), *map(shlex.quote, body.get("args", ()))]
     command = [
         "spark-submit",
-        *([_option("--master", MASTER)] if livy.private else []),
+        *([_option("--master", MASTER)] if server.private else []),
         *(_option(flag, value) for flag, value in _spark_options(body)),
         " ".join(words),
     ]
@@ -408,7 +428,7 @@ def _commented(notes: Iterable[str], text: str) -> str:
     return "\n".join([*(f"# {' '.join(plain(note).split())}" for note in notes), plain(text)])
 
 
-FORMS: dict[str, Callable[[Livy, Plan], str]] = {
+FORMS: dict[str, Callable[[Server, Plan], str]] = {
     "json": as_json,
     "curl": as_curl,
     "python": as_python,

@@ -19,16 +19,15 @@ from . import config, fields, local, recorder
 from .auth import build as build_auth
 from .batch import Batch
 from .client import LivyClient
-from .display import label
 from .errors import BatchGone, NotFound
 from .evidence import by_name
+from .identity import is_another
 from .models import BatchId, BatchInfo, BatchRequest, is_final
 from .orphans import settle_in_background
 from .paths import StageMode
 from .plans import IfExists, Plan, Planner, check_choice, runs_the_same, with_free_name
 from .progress import Patient, Report, silent
 from .redact import mask_url
-from .snapshot import is_another
 from .staging import Staging
 from .submission import nothing_yet, runs_on, submit
 from .watcher import Watcher
@@ -239,7 +238,7 @@ class Livy:
         if entry is not None:
             return self.recalled(entry)
         raise BatchGone(
-            f"batch {label(meant)} is gone, and {info.id} is another batch now\n"
+            f"batch {meant.label} is gone, and {info.id} is another batch now\n"
             "%livy_batches lists those that are there.",
             last=meant,
         )
@@ -424,7 +423,7 @@ class Livy:
                 return holder
             complete = with_free_name(complete, holder, if_exists, mine=self._is_mine(holder))
             if if_exists == "attach":
-                report(f"batch {label(holder)} runs something else: this is {complete.name!r}")
+                report(f"batch {holder.label} runs something else: this is {complete.name!r}")
         sent, uploads = self._planner.resolved(complete, stage, progress)
         if holder is not None and if_exists == "replace":
             self.handle(holder).kill()  # what takes its place can be read

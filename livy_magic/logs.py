@@ -8,182 +8,32 @@ between is passed over; where a window without any known line begins as the last
 is not seen.
 
 Nothing here reads from anywhere: :class:`LogTail` says what to ask, and takes the answers;
-:class:`Glimpses` says whether there is anything to ask for; :class:`Lines` keeps what came.
+:class:`Glimpses` says whether there is anything to ask for.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-import re
-from array import array
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias, TypeVar, get_args
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
+from .log_format import (
+    LIVY_KEEPS,
+    PRIVATE_KEEPS,
+    SPARK_MARK,
+    STDERR,
+    Line,
+    looks_like_sparks,
+    split_sections,
+)
 from .models import LogPage
 
-SPARK_MARK = "\u2063"
-"""An invisible character that the private Livy's log pattern puts before each of Spark's own lines."""
-
-LIVY_KEEPS = 200  # lines a stream, unless livy.cache-log.size says otherwise
-PRIVATE_KEEPS = 20_000  # the private Livy
 WHOLE = 500  # lines in a window up to which all of it is asked for
 ANCHOR = 80  # known lines that are asked for again, before the news, when it is longer
 TRUSTED = 50  # of these, lines that have to be met again: fewer could be chance
 REMEMBERED = 1000  # known lines by which the place in a window is found again
-PACKED = 1000  # lines that are kept as one piece of text
 
-STDOUT = "stdout: "
-_STDERR = "\nstderr: "
-_DIAGNOSTICS = re.compile(r"\n\w+ Diagnostics: ")
-_SPARK_LAYOUT = re.compile(
-    r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL) \S+: "
-    # What spark-submit knows of an application on YARN, in lines below one of its log.
-    r"|\t (?:client token|diagnostics|ApplicationMaster (?:host|RPC port)|queue|start time"
-    r"|final status|tracking URL|user): "
-)
-
-Kind: TypeAlias = Literal["program", "spark", "diagnostics", "gap"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a batch's log.
-
-    Attributes:
-        text: The line, without its end.
-        kind: Who wrote it: the ``program``, ``spark``'s own logging, or the cluster manager
-            (``diagnostics``). A ``gap`` is ours, and stands where lines were lost.
-    """
-
-    text: str
-    kind: Kind
-
-
-@dataclass(frozen=True)
-class Sections:
-    """The parts of a log window, without the markers between them.
-
-    Attributes:
-        stdout: The first section. Only on Kubernetes is it without spark-submit's stderr.
-        stderr: The second; empty but on Kubernetes, where it is spark-submit's output.
-        diagnostics: What YARN or Kubernetes says about the application.
-    """
-
-    stdout: list[str]
-    stderr: list[str]
-    diagnostics: list[str]
-
-
-def split_sections(entries: Sequence[str], start: int = 0) -> Sections:
-    """Split a window, or its part from position ``start`` on, at Livy's markers.
-
-    A marker begins with a newline, which no log line holds; only the first one, ``stdout: ``,
-    does not, and is one at position 0 alone.
-    """
-    sections = Sections([], [], [])
-    current = sections.stdout
-    for position, entry in enumerate(entries, start):
-        if position == 0 and entry == STDOUT:
-            continue
-        if entry == _STDERR:
-            current = sections.stderr
-        elif _DIAGNOSTICS.fullmatch(entry):
-            current = sections.diagnostics
-        else:
-            current.append(entry)
-    return sections
-
-
-def looks_like_sparks(text: str) -> bool:
-    """Say whether a line is laid out as those of Spark's own log are, where no mark tells them."""
-    return _SPARK_LAYOUT.match(text) is not None
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Some lines of a log, packed.
-
-    Attributes:
-        texts: Their texts, one behind the other, in UTF-8.
-        ends: Where each ends in that.
-        kinds: Their kinds, as positions in :data:`KINDS`.
-    """
-
-    texts: bytes
-    ends: array[int]
-    kinds: bytes
-
-    @classmethod
-    def of(cls, lines: Sequence[Line]) -> Piece:
-        """Pack lines."""
-        texts = [line.text.encode("utf-8", "surrogatepass") for line in lines]
-        ends = array("I", itertools.accumulate(map(len, texts)))
-        return cls(b"".join(texts), ends, bytes(KINDS.index(line.kind) for line in lines))
-
-    def __len__(self) -> int:
-        return len(self.ends)
-
-    def lines(self, start: int = 0, stop: int | None = None) -> list[Line]:
-        """Return the lines from number ``start`` on, up to but without ``stop``."""
-        numbers = range(len(self))[start:stop]
-        return [Line(self.text(number), KINDS[self.kinds[number]]) for number in numbers]
-
-    def text(self, number: int) -> str:
-        """Return the text of a line."""
-        start = self.ends[number - 1] if number else 0
-        return self.texts[start : self.ends[number]].decode("utf-8", "surrogatepass")
-
-
-class Lines:
-    """The captured log: hundreds of thousands of lines in little more memory than their text takes.
-
-    All but the last thousand are packed; what is asked for is unpacked for the answer.
-    """
-
-    def __init__(self) -> None:
-        self._packed: list[Piece] = []
-        self._last: list[Line] = []
-
-    def __len__(self) -> int:
-        return PACKED * len(self._packed) + len(self._last)
-
-    def extend(self, lines: Iterable[Line]) -> None:
-        """Append lines."""
-        self._last += lines
-        whole = len(self._last) // PACKED * PACKED
-        for start in range(0, whole, PACKED):
-            self._packed.append(Piece.of(self._last[start : start + PACKED]))
-        del self._last[:whole]
-
-    def between(self, start: int = 0, stop: int | None = None) -> list[Line]:
-        """Return the lines from number ``start`` on, up to but without ``stop``."""
-        start, stop, _ = slice(start, stop).indices(len(self))
-        lines: list[Line] = []
-        for number in range(start // PACKED, min(-(-stop // PACKED), len(self._packed))):
-            first = number * PACKED
-            lines += self._packed[number].lines(max(0, start - first), stop - first)
-        first = PACKED * len(self._packed)
-        return lines + self._last[max(0, start - first) : max(0, stop - first)]
-
-    def pieces(self, start: int = 0) -> list[Piece]:
-        """Return all lines from number ``start`` on, a multiple of 1,000, packed: 1,000 in each but the last."""
-        packed = self._packed[start // PACKED :]
-        return [*packed, Piece.of(self._last)] if self._last and start < len(self) else packed
-
-
-def backwards(pieces: Sequence[Piece], kinds: Collection[Kind]) -> Iterator[Line]:
-    """Yield the lines of some kinds, the last one first; only these are unpacked."""
-    others = bytes(number for number, kind in enumerate(KINDS) if kind not in kinds)
-    for piece in reversed(pieces):
-        ahead = piece.kinds.rstrip(others)
-        while ahead:
-            number = len(ahead) - 1
-            yield Line(piece.text(number), KINDS[ahead[number]])
-            ahead = ahead[:number].rstrip(others)
 
 
 class Glimpses:
@@ -200,13 +50,13 @@ class Glimpses:
         there is nothing to read, and infinite when the entries do not say.
         """
         last, self._last = self._last, entries
-        if _STDERR not in entries:  # of the lines before that marker, none is here
+        if STDERR not in entries:  # of the lines before that marker, none is here
             return math.inf
         if entries == last:
             return 1 if self._repeats else 0
         self._repeats = _repeats(entries)
-        known = last[: last.index(_STDERR)] if _STDERR in last else ()
-        lines = entries[: entries.index(_STDERR)]
+        known = last[: last.index(STDERR)] if STDERR in last else ()
+        lines = entries[: entries.index(STDERR)]
         for news in range(len(lines)):
             if known[-(len(lines) - news) :] == lines[: len(lines) - news]:
                 return max(news, 1)  # what else changed is behind the marker
@@ -215,7 +65,7 @@ class Glimpses:
 
 def _repeats(entries: tuple[str, ...]) -> bool:
     """Say whether more lines of the same kind could have come, and the end would look the same."""
-    lines = entries[: entries.index(_STDERR)]
+    lines = entries[: entries.index(STDERR)]
     return any(lines[by:] == lines[:-by] for by in range(1, len(lines) // 2 + 1))
 
 
@@ -271,7 +121,7 @@ class LogTail:
         offset = max(0, page.start - 1)  # of the first line here; the marker is no line
         sections = split_sections(page.entries, max(0, page.start))
         met = self._met(offset, sections.stdout)
-        has_end = _STDERR in page.entries
+        has_end = STDERR in page.entries
         if offset and not (met >= TRUSTED and has_end):
             self._start = 0
             # Without the marker behind them, they may be another section's.

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from .errors import InvalidRequest, NotLivy
 from .kinds import Arguments, Conf, Count, EntryError, Kind, Name, Size, Text, Texts
-from .redact import is_secret, mask_body
+from .redact import is_secret, mask_body, plain
 
 BatchId: TypeAlias = int | str  # Livy counts; other servers that speak the API use GUIDs
 
@@ -264,6 +264,11 @@ class BatchInfo:
     driver_log_url: str | None = None
     spark_ui_url: str | None = None
     log: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What messages call the batch: ``12 'nightly'``."""
+        return f"{self.id} {plain(self.name)!r}" if self.name else str(self.id)
 
     @classmethod
     def from_json(cls, value: object, request: str) -> BatchInfo:

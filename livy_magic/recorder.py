@@ -15,7 +15,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from .logs import Line, end_of_known
+from .log_format import Line
+from .logs import end_of_known
 from .models import BatchInfo
 from .shared import Shared
 from .snapshot import Snapshot

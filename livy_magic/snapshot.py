@@ -1,4 +1,4 @@
-"""What is known of a batch at one moment, and whether two views can be of one batch.
+"""What is known of a batch at one moment.
 
 "I cannot see the batch" and "the batch failed" never mix: what goes wrong while looking leaves the
 last known state in place, and stands beside it as ``error``.
@@ -53,25 +53,6 @@ class Snapshot:
     def done(self) -> bool:
         """Whether there is nothing to wait for: it has ended, or the server forgot it."""
         return self.gone or is_final(self.info.state)
-
-
-def contradicts(known: BatchInfo, now: BatchInfo) -> bool:
-    """Say whether two views cannot be of one batch.
-
-    Ids start at 0 again when Livy restarts without recovery, and the name of a deleted batch is
-    free. What a view leaves out contradicts nothing: some servers' first one has the id alone.
-    """
-    pairs = ((known.name, now.name), (known.owner, now.owner), (known.app_id, now.app_id))
-    return known.id != now.id or any(a and b and a != b for a, b in pairs)
-
-
-def is_another(known: BatchInfo, now: BatchInfo) -> bool:
-    """Say whether a view is certainly of another batch than a view before it was.
-
-    What has ended does not run again; a server that has just recovered may not know that yet.
-    """
-    runs_again = is_final(known.state) and now.state in {"starting", "running"}
-    return runs_again or contradicts(known, now)
 
 
 def explained(failure: Exception) -> LivyError:

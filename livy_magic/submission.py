@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .client import LivyClient
-from .display import label
 from .errors import (
     BatchGone,
     LivyError,
@@ -221,7 +220,7 @@ class _Submission:
         with contextlib.suppress(NotFound):
             self._client.delete(found.id)
         self._report(
-            f"removed the dead entry {label(found)} that the refusal had left in Livy's list"
+            f"removed the dead entry {found.label} that the refusal had left in Livy's list"
         )
 
     # -- an unclear answer ------------------------------------------------------------------------
@@ -255,7 +254,7 @@ class _Submission:
                 answer = self._send()
                 if isinstance(answer, BatchInfo):
                     self._report(
-                        f"the first answer was lost, and nothing had started: batch {label(answer)}"
+                        f"the first answer was lost, and nothing had started: batch {answer.label}"
                         " is the second attempt, under the same name"
                     )
                     return answer
@@ -282,7 +281,7 @@ class _Submission:
             if self._is_disputed(found):
                 advice = "Another notebook of yours submitted the same name at the same time: give each its own."
             raise SubmitUnknown(
-                f"the answer to the submission was lost; there is a new batch {label(found)} of"
+                f"the answer to the submission was lost; there is a new batch {found.label} of"
                 f" {found.owner or 'no owner'}, and nobody can say whether it is this one: {lost}\n{advice}",
                 name=self._name,
             ) from lost
@@ -295,7 +294,7 @@ class _Submission:
         if is_unborn(found):
             doubt = "; it has no log yet: if that stays so, Livy refused it, and it can be killed"
         self._report(
-            f"the answer to the submission was lost: batch {label(found)} was found by its name{doubt}"
+            f"the answer to the submission was lost: batch {found.label} was found by its name{doubt}"
         )
         self._adopted = True
         return found
@@ -394,7 +393,7 @@ def nothing_yet() -> Iterator[None]:
 def runs_on(info: BatchInfo) -> WaitInterrupted:
     """Return what is said of an interrupt that came when the batch was there."""
     return WaitInterrupted(
-        f"interrupted, but batch {label(info)} has been submitted, and runs on\n"
+        f"interrupted, but batch {info.label} has been submitted, and runs on\n"
         f"%livy_kill {info.id} ends it."
     )
 

@@ -6,22 +6,35 @@ import contextlib
 import dataclasses
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from .captured_log import CapturedLog, Piece, backwards
 from .client import LivyClient
 from .errors import LivyError, NotFound, ServerError, Unauthorized
-from .logs import KINDS, Glimpses, Kind, Line, Lines, LogTail, Piece, backwards
+from .identity import contradicts
+from .log_format import KINDS, Kind, Line
+from .logs import Glimpses, LogTail
 from .models import BatchId, BatchInfo, is_final
 from .schedule import SHORTEST, log_pause
 from .shared import Published
-from .snapshot import Snapshot, contradicts, explained
-
-if TYPE_CHECKING:
-    from .watcher import Watcher
+from .snapshot import Snapshot, explained
 
 LATE = 1.0  # YARN may tell a batch's end before Livy has its last lines (protocol, part 3)
 BIRTH = 10.0  # seconds in which a batch that is registered shows a log (protocol, part 1)
 PATIENCE = 60.0  # seconds in which an ended batch's last lines are tried for
+
+
+class Looks(Protocol):
+    """What a watch needs of the thread that looks: :class:`~livy_magic.watcher.Watcher` is it."""
+
+    def wake(self, watch: Watch) -> None:
+        """Take account at once of what changed about a watch."""
+
+    def is_this_thread(self) -> bool:
+        """Return whether the caller runs in the thread that looks."""
+
+    def has_ended(self, problem: LivyError) -> bool:
+        """Return whether the server is gone for good, and did not just fail to answer."""
 
 
 class Watch(Published[Snapshot]):
@@ -35,7 +48,7 @@ class Watch(Published[Snapshot]):
 
     def __init__(
         self,
-        watcher: Watcher,
+        watcher: Looks,
         info: BatchInfo,
         *,
         submitted: float | None,
@@ -52,7 +65,7 @@ class Watch(Published[Snapshot]):
             submitted=submitted,
             ended=now if submitted is not None and is_final(info.state) else None,
         )
-        self._lines = Lines()
+        self._lines = CapturedLog()
         self._lookers = self._waiters = 0
         self._asked = self._served = 0  # refreshes
         # The rest belongs to the watcher's thread.

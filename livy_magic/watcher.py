@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from .client import LivyClient
 from .errors import LivyError, ServerError, Unauthorized, Unreachable
+from .identity import contradicts
 from .listing import Listing
 from .models import BatchId, BatchInfo
 from .roster import Roster
 from .schedule import LONGEST, backoff, interval
 from .shared import Shared
-from .snapshot import contradicts, explained
+from .snapshot import explained
 from .watch import LATE, Watch
 
 

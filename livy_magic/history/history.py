@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import HistoryError
-from ..logs import Line
+from ..log_format import Line
 from ..models import BatchId, BatchInfo, is_final
 from ..redact import mask_url
 from . import retention, saved_logs

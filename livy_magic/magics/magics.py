@@ -265,11 +265,7 @@ class LivyMagics(Magics):
             before = render.status_line(batch.snapshot)
             had_ended = batch.done
             batch.kill()
-            print(
-                f"{before}; forgotten now"
-                if had_ended
-                else f"killed batch {render.label(batch.info)}"
-            )
+            print(f"{before}; forgotten now" if had_ended else f"killed batch {batch.info.label}")
 
     @no_var_expand
     @line_magic

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from ..batch import Batch
-from ..display import label, status_line
+from ..display import status_line
 from ..errors import BatchFailed, BatchGone, WaitInterrupted, WaitTimeout
 from ..redact import plain
 from .progress import WaitProgress
@@ -35,7 +35,7 @@ def wait(batches: Sequence[Batch], timeout: float | None = None, *, quiet: bool 
         for batch in batches:
             if batch.succeeded:
                 if len(batches) > 1:
-                    print(f"── batch {label(batch.info)}")
+                    print(f"── batch {batch.info.label}")
                 _print_output(batch)
     if failures:
         raise failures[0]
@@ -56,7 +56,7 @@ def follow(batch: Batch, *, output: bool) -> None:
 
 def _still_running(batches: Iterable[Batch]) -> str:
     running = [batch for batch in batches if not batch.done]
-    names = ", ".join(label(batch.info) for batch in running)
+    names = ", ".join(batch.info.label for batch in running)
     ids = " ".join(str(batch.id) for batch in running)
     return (
         f"stopped waiting; still running: batch {names}\n"

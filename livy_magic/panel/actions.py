@@ -10,18 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ..batch import Batch
-from ..display import duration, label, links
+from ..display import duration, links
 from ..errors import LivyError
-from ..models import POST_FIELDS, is_final, is_success
+from ..livy import Livy
+from ..models import POST_FIELDS, BatchInfo, is_final, is_success
 from ..redact import plain
 from . import forms
 from .rows import Row
-
-if TYPE_CHECKING:
-    from .desk import Desk
 
 AT_ONCE = 4  # kills under way; each takes Livy seconds
 
@@ -33,8 +31,39 @@ def answer(message: Message, kind: str) -> dict[str, Any]:
     return {"type": kind, "view": message["view"], "id": message.get("id")}
 
 
+class Desk(Protocol):
+    """What actions need of the panel: :class:`~livy_magic.panel.desk.Desk` is it.
+
+    Attributes:
+        livy: The server.
+    """
+
+    livy: Livy
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Have something done by the panel's thread."""
+
+    def tell(self, content: dict[str, Any], *buffers: bytes) -> None:
+        """Send a message to the browser."""
+
+    def fail(self, message: Message, failure: Exception) -> None:
+        """Tell who asked that it did not work, and why."""
+
+    def row(self, number: int) -> Row:
+        """Return a row of the list."""
+
+    def batch(self, number: int) -> Batch:
+        """Return the handle of a row's batch."""
+
+    def has_ended(self, number: int, state: str) -> None:
+        """Take note that a batch was killed from here."""
+
+    def has_come(self, info: BatchInfo) -> int:
+        """Take note that a batch was submitted from here; return the number of its row."""
+
+
 class Actions:
-    """Does what the messages that reach the desk ask for.
+    """Does what the messages that reach the panel ask for.
 
     Args:
         desk: Where rows and batches are found, and answers are sent.
@@ -86,7 +115,7 @@ class Actions:
             had_ended = batch.done
             batch.kill()
         self._desk.do(lambda: self._desk.has_ended(message["row"], batch.state))
-        text = f"{label(batch.info)} had ended; forgotten now" if had_ended else "killed"
+        text = f"{batch.info.label} had ended; forgotten now" if had_ended else "killed"
         self._ack(message, ok=True, text=text)
 
     # -- submit --
@@ -117,7 +146,7 @@ class Actions:
 
     def _has_submitted(self, message: Message, new: Batch) -> None:
         number = self._desk.has_come(new.info)
-        text = f"batch {label(new.info)} was submitted"
+        text = f"batch {new.info.label} was submitted"
         self._ack(message, ok=True, text=text, new=number)
 
     def _report(self, message: Message, text: str) -> None:

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, TypeAlias
 
 from ..batch import OUTPUT
-from ..logs import KINDS, PACKED, Line
+from ..captured_log import PACKED
+from ..log_format import KINDS, Line
 from ..redact import SGR, coloured
 from ..watch import Watch
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..logs import SPARK_MARK, STDOUT, looks_like_sparks, split_sections
+from ..log_format import SPARK_MARK, STDOUT, looks_like_sparks, split_sections
 from ..models import BatchInfo, is_final, is_success
 from ..redact import plain
 

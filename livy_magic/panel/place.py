@@ -7,10 +7,7 @@ browser side says where it runs; only JupyterLab has a place beside the notebook
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
-
-if TYPE_CHECKING:
-    from .widget import LivyPanel
+from typing import Any, Literal, TypeAlias
 
 Wish: TypeAlias = Literal["inline", "side", "split"]
 
@@ -22,11 +19,11 @@ class Places:
     """Puts a panel where a person wants it.
 
     Args:
-        panel: The panel.
+        panel: The widget to display.
         title: What stands on its tab.
     """
 
-    def __init__(self, panel: LivyPanel, title: str) -> None:
+    def __init__(self, panel: object, title: str) -> None:
         self._panel = panel
         self._title = title
         self._wish: Wish = "inline"

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..display import FROM_HISTORY
+from ..identity import contradicts, is_another
 from ..models import BatchId, BatchInfo, is_final, is_success
 from ..redact import plain
 from ..roster import ListSnapshot
-from ..snapshot import contradicts, is_another
 from .notes import note
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from livy_magic.errors import HistoryError
 from livy_magic.history import Entry, History, Intent, Owner, database, retention
 from livy_magic.history import history as recording
 from livy_magic.history.saved_logs import pack, unpack
-from livy_magic.logs import Line
+from livy_magic.log_format import Line
 from livy_magic.models import BatchInfo, BatchRequest
 
 SERVER = "http://livy.example:8998"
@@ -98,7 +98,7 @@ PRELUDE = """
 import os, sys, threading
 from pathlib import Path
 from livy_magic.history import History, Intent
-from livy_magic.logs import Line
+from livy_magic.log_format import Line
 from livy_magic.models import BatchInfo, BatchRequest
 
 told = []

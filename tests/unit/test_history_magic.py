@@ -15,7 +15,7 @@ from IPython.core.error import UsageError
 from livy_magic import Livy, display, history
 from livy_magic.batch import Batch
 from livy_magic.history import Intent
-from livy_magic.logs import Line
+from livy_magic.log_format import Line
 from livy_magic.models import BatchInfo, BatchRequest
 
 URL = "http://livy.test"

@@ -11,18 +11,9 @@ from unittest import mock
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from livy_magic.logs import (
-    KINDS,
-    SPARK_MARK,
-    Glimpses,
-    Kind,
-    Line,
-    Lines,
-    LogTail,
-    Piece,
-    backwards,
-    split_sections,
-)
+from livy_magic.captured_log import CapturedLog, Piece, backwards
+from livy_magic.log_format import KINDS, SPARK_MARK, Kind, Line, split_sections
+from livy_magic.logs import Glimpses, LogTail
 from livy_magic.models import LogPage
 
 
@@ -409,8 +400,8 @@ some_lines = st.lists(st.builds(Line, st.text(), st.sampled_from(KINDS)), max_si
 def test_lines_come_back_as_they_were(
     pieces: list[list[Line]], start: int, stop: int | None, kinds: set[Kind], packed: int
 ) -> None:
-    with mock.patch("livy_magic.logs.PACKED", packed):
-        lines = Lines()
+    with mock.patch("livy_magic.captured_log.PACKED", packed):
+        lines = CapturedLog()
         for piece in pieces:
             lines.extend(piece)
         everything = [line for piece in pieces for line in piece]
@@ -425,7 +416,7 @@ def test_lines_come_back_as_they_were(
 
 
 def test_of_a_long_log_only_the_lines_that_are_asked_for_are_unpacked() -> None:
-    lines = Lines()
+    lines = CapturedLog()
     lines.extend(Line(str(number), "program") for number in range(20_000))
     with mock.patch.object(Piece, "text", autospec=True, side_effect=Piece.text) as text:
         some = lines.between(9_950, 10_050)
@@ -435,7 +426,7 @@ def test_of_a_long_log_only_the_lines_that_are_asked_for_are_unpacked() -> None:
 
 def test_what_terminals_and_encodings_trip_over_is_only_text() -> None:
     odd = ["\x00\x1b[31m", "\U0001f600", "\ud83d", "a\nb", "", "x" * 1_000_000, "\u2028"]
-    lines = Lines()
+    lines = CapturedLog()
     for _ in range(300):
         lines.extend(Line(text, "program") for text in odd[:5] + odd[6:])
     lines.extend([Line(odd[5], "program")])
@@ -446,7 +437,7 @@ def test_what_terminals_and_encodings_trip_over_is_only_text() -> None:
 def test_many_lines_take_little_more_memory_than_their_text() -> None:
     text = "26/11/22 19:41:07 INFO TaskSetManager: Finished task {:7d} in stage 0.0 (TID 1) in 7 ms"
     size = 40_000 * (len(text.format(0)) + 1)
-    tail, lines = LogTail(), Lines()
+    tail, lines = LogTail(), CapturedLog()
     tracemalloc.start()
     for start in range(0, 40_000, 4000):
         window = ["stdout: ", *(text.format(n) for n in range(start, start + 4000)), "\nstderr: "]

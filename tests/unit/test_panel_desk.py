@@ -13,7 +13,7 @@ import pytest
 from livy_magic import BatchRequest, Livy
 from livy_magic.errors import NotFound, Unauthorized, Unreachable
 from livy_magic.history import Intent
-from livy_magic.logs import Line
+from livy_magic.log_format import Line
 from livy_magic.models import BatchId, BatchInfo, BatchPage, LogPage
 from livy_magic.panel import desk as desk_module
 from livy_magic.panel.desk import Desk

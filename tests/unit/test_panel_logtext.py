@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livy_magic.logs import Line, Lines
+from livy_magic.captured_log import CapturedLog
+from livy_magic.log_format import Line
 from livy_magic.panel.logtext import LONGEST, LogText, kind, shown
 
 
@@ -11,7 +12,7 @@ class Watched:
     """A log that grows, in place of a watch."""
 
     def __init__(self) -> None:
-        self._lines = Lines()
+        self._lines = CapturedLog()
 
     def write(self, *lines: Line) -> None:
         self._lines.extend(lines)

@@ -1,6 +1,6 @@
 import pytest
 
-from livy_magic.logs import SPARK_MARK
+from livy_magic.log_format import SPARK_MARK
 from livy_magic.models import BatchInfo
 from livy_magic.panel.notes import LONGEST, note
 

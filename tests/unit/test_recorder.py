@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from livy_magic import Livy, history, recorder
 from livy_magic.batch import Batch
 from livy_magic.history import Entry, History, Intent, Owner
-from livy_magic.logs import Line
+from livy_magic.log_format import Line
 from livy_magic.models import BatchInfo, BatchRequest
 from livy_magic.watch import Watch
 

@@ -21,9 +21,10 @@ from requests import PreparedRequest
 from livy_magic.auth import RenewingAuth
 from livy_magic.client import LivyClient
 from livy_magic.errors import LivyError, NotFound, NotLivy, ServerError, Unauthorized, Unreachable
+from livy_magic.identity import contradicts
 from livy_magic.models import BatchId, BatchInfo, BatchPage, LogPage
 from livy_magic.schedule import backoff, interval, log_pause
-from livy_magic.snapshot import Snapshot, contradicts
+from livy_magic.snapshot import Snapshot
 from livy_magic.watch import Watch
 from livy_magic.watcher import Watcher
 
