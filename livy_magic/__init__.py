@@ -28,8 +28,8 @@ from .errors import (
     WaitTimeout,
 )
 from .livy import Livy
-from .models import BatchInfo, BatchRequest, Code
-from .plans import Plan
+from .protocol.models import BatchInfo, BatchRequest, Code
+from .submit.plan import Plan
 
 __version__ = "0.1.0"
 

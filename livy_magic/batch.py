@@ -9,8 +9,7 @@ from collections.abc import Callable, Collection, Generator, Iterator, Mapping, 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from . import export, fields, recorder
-from .client import GATEWAY, LivyClient
+from . import export
 from .display import FROM_HISTORY, LONGEST_LINE
 from .errors import (
     BatchFailed,
@@ -21,16 +20,19 @@ from .errors import (
     Unreachable,
     WaitTimeout,
 )
-from .identity import is_another
-from .log_format import KINDS, Kind, Line
-from .models import POST_FIELDS, BatchId, BatchInfo, BatchRequest, is_final, is_success
-from .names import is_unique
-from .paths import StageMode
-from .plans import IfExists, Plan
+from .history import recorder
+from .protocol import fields
+from .protocol.client import GATEWAY, LivyClient
+from .protocol.identity import is_another
+from .protocol.log_format import KINDS, Kind, Line
+from .protocol.models import POST_FIELDS, BatchId, BatchInfo, BatchRequest, is_final, is_success
 from .redact import MASK, plain
-from .snapshot import Snapshot
-from .watch import Watch
-from .watcher import Watcher
+from .staging.paths import StageMode
+from .submit.names import is_unique
+from .submit.plan import IfExists, Plan
+from .watch.snapshot import Snapshot
+from .watch.watch import Watch
+from .watch.watcher import Watcher
 
 if TYPE_CHECKING:  # SQLite and what belongs to it are loaded by the first submission
     from .history import Entry

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .models import BatchInfo, is_final, is_success
+from .protocol.models import BatchInfo, is_final, is_success
 from .redact import plain
-from .snapshot import Snapshot
+from .watch.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from .history import Entry

@@ -27,17 +27,17 @@ from urllib.parse import quote
 from requests.auth import AuthBase
 from requests.utils import get_environ_proxies, select_proxy
 
-from .auth import AuthSpec
-from .config import Settings
 from .errors import InvalidRequest
-from .fields import nearest
 from .local import LocalServer
 from .local.cookie import SignedCookie
 from .local.spark_submit import MASTER, WORKING_DIRECTORY
-from .models import POST_FIELDS, BatchRequest, Code
-from .plans import Plan
+from .protocol.fields import nearest
+from .protocol.models import POST_FIELDS, BatchRequest, Code
 from .redact import MASK, is_secret, mask_proxy, mask_url, plain
-from .staging import Upload
+from .settings import Settings
+from .settings.auth import AuthSpec
+from .staging.folder import Upload
+from .submit.plan import Plan
 
 WIDTH = 88  # characters of a line of Python, as formatters have it
 _LONGEST_WORD = 100_000  # bytes of one word of a command; Linux takes 128 KiB

@@ -15,22 +15,26 @@ from weakref import WeakValueDictionary
 
 from requests.auth import AuthBase
 
-from . import config, fields, local, recorder
-from .auth import build as build_auth
+from . import local
 from .batch import Batch
-from .client import LivyClient
 from .errors import BatchGone, NotFound
-from .evidence import by_name
-from .identity import is_another
-from .models import BatchId, BatchInfo, BatchRequest, is_final
-from .orphans import settle_in_background
-from .paths import StageMode
-from .plans import IfExists, Plan, Planner, check_choice, runs_the_same, with_free_name
+from .history import recorder
 from .progress import Patient, Report, silent
+from .protocol import fields
+from .protocol.client import LivyClient
+from .protocol.identity import is_another
+from .protocol.models import BatchId, BatchInfo, BatchRequest, is_final
 from .redact import mask_url
-from .staging import Staging
-from .submission import nothing_yet, runs_on, submit
-from .watcher import Watcher
+from .settings import Settings, profiles
+from .settings import load as load_settings
+from .settings.auth import build as build_auth
+from .staging.folder import Staging
+from .staging.paths import StageMode
+from .submit.evidence import by_name
+from .submit.orphans import settle_in_background
+from .submit.plan import IfExists, Plan, Planner, check_choice, runs_the_same, with_free_name
+from .submit.submission import nothing_yet, runs_on, submit
+from .watch.watcher import Watcher
 
 if TYPE_CHECKING:
     from .history import Entry, History
@@ -51,7 +55,7 @@ class Livy:
         staging_as: The same folder as Spark sees it, when that differs.
         staging_options: fsspec's storage options for it.
         defaults: Field values by Python name for every request that leaves them unset.
-        connection: What else :class:`~livy_magic.client.LivyClient` takes.
+        connection: What else :class:`~livy_magic.protocol.client.LivyClient` takes.
 
     Raises:
         ConfigError: ``staging_as`` is no URI.
@@ -88,7 +92,7 @@ class Livy:
                 seen_as=staging_as,
                 options=staging_options or {},
             )
-        self.settings: config.Settings | None = None
+        self.settings: Settings | None = None
         self.private: local.LocalServer | None = None
         self._defaults = dict(defaults or {})
         self._has_settled_orphans = False
@@ -120,7 +124,7 @@ class Livy:
             ConfigError: The settings make no connection.
             LocalServerError: The private server does not start.
         """
-        settings = config.load(target, overrides=overrides or {})
+        settings = load_settings(target, overrides=overrides or {})
         livy = cls._configured(settings) if settings.url else cls._private(settings, report)
         livy.settings = settings
         chosen = target or (overrides or {}).get("profile") or (overrides or {}).get("url")
@@ -129,7 +133,7 @@ class Livy:
         return livy
 
     @classmethod
-    def _configured(cls, settings: config.Settings) -> Livy:
+    def _configured(cls, settings: Settings) -> Livy:
         assert settings.url is not None
         return cls(
             settings.url,
@@ -147,9 +151,9 @@ class Livy:
         )
 
     @classmethod
-    def _private(cls, settings: config.Settings, report: Report) -> Livy:
+    def _private(cls, settings: Settings, report: Report) -> Livy:
         if local.find() is None and settings.origins["url"] == "default":
-            known = ", ".join(config.profiles())
+            known = ", ".join(profiles())
             aside = f" (of the profiles {known}, none is the default)" if known else ""
             report(f"No Livy server is configured{aside}: starting a private one.")
         server = local.start(report=report)
@@ -379,7 +383,7 @@ class Livy:
             stage: See :meth:`plan`.
             defaults: See :meth:`plan`.
             report: Takes a line of progress every two seconds, when files take that long, and a line
-                about what was not as usual: see :mod:`livy_magic.submission`.
+                about what was not as usual: see :mod:`livy_magic.submit.submission`.
             cell: Which cell of the notebook asks for it, to be told by the history.
 
         Raises:

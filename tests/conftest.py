@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from livy_magic import history, recorder
+from livy_magic import history
+from livy_magic.history import recorder
 
 pytest_plugins = ["servers"]
 

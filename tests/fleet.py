@@ -9,10 +9,10 @@ from collections import Counter
 from contextlib import ExitStack
 
 from livy_magic.errors import Unreachable
-from livy_magic.listing import Listing
-from livy_magic.models import BatchId, BatchInfo, BatchPage, LogPage
-from livy_magic.roster import Roster
-from livy_magic.watcher import Watcher
+from livy_magic.protocol.models import BatchId, BatchInfo, BatchPage, LogPage
+from livy_magic.watch.list_pages import Listing
+from livy_magic.watch.server_list import Roster
+from livy_magic.watch.watcher import Watcher
 
 NOTEBOOKS, RUNNING = 1000, 2
 PANEL, WAITS = 3, 10  # one in so many has an open panel, or waits in a cell

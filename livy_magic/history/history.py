@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import HistoryError
-from ..log_format import Line
-from ..models import BatchId, BatchInfo, is_final
+from ..protocol.log_format import Line
+from ..protocol.models import BatchId, BatchInfo, is_final
 from ..redact import mask_url
 from . import retention, saved_logs
 from .database import Database, MovedAside, place, transaction

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ..models import BatchId, BatchInfo, BatchRequest
+from ..protocol.models import BatchId, BatchInfo, BatchRequest
 from ..redact import mask_url
 from .owner import Owner
 

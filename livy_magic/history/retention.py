@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..log_format import Line
+from ..protocol.log_format import Line
 from .database import pragma, transaction
 from .saved_logs import pack
 

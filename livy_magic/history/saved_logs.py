@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..log_format import Line
+from ..protocol.log_format import Line
 from .database import transaction
 
 if TYPE_CHECKING:

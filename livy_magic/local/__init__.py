@@ -15,6 +15,7 @@ user's kernels in this environment.
 ``archives``       class-data archives, with which Java starts sooner: which fit, and whose they are
 ``training``       the program that makes them in the background
 ``cookie``         how the owner is let in
+``print_cookie``   the same for a shell: ``curl --cookie "$(…)"``
 ``layout``         files and locks
 ``processes``      finding and ending what belongs to a server
 ``environment``    the variables that all of this starts with

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from requests import PreparedRequest
 
-from ..auth import RenewingAuth
+from ..settings.auth import RenewingAuth
 
 _VALID = 600.0  # seconds; each request is signed anew, so this only has to outlast one
 _VALID_IN_SHELL = 60.0  # seconds; a command's words can be read by others while it runs

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..log_format import PRIVATE_KEEPS, SPARK_MARK
+from ..protocol.log_format import PRIVATE_KEEPS, SPARK_MARK
 from . import spark_submit
 from .layout import private
 

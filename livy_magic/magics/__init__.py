@@ -1,4 +1,12 @@
-"""The notebook side: magics, their lines and cells, and what they display."""
+"""The notebook side: magics, their lines and cells, and what they display.
+
+In reading order: ``magics`` (each parses, calls, returns), ``line`` (its words, and variables in
+them), ``options`` and ``spark_submit`` (what the words mean), ``cell`` and ``application`` (a cell, and
+the file that it becomes), ``completion``, ``waiting`` and ``progress_bar``, ``card`` and ``tables``
+(what is displayed), ``forget``, ``history_warnings``.
+
+It must not know HTTP: whatever a magic does, the Python API does.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +15,8 @@ from typing import Any
 
 from ..batch import Batch
 from .card import Card
+from .history_warnings import Trouble
 from .magics import LivyMagics
-from .trouble import Trouble
 
 _history_log = logging.getLogger("livy_magic.history")
 _trouble = Trouble()

@@ -15,7 +15,7 @@ from IPython.core.error import UsageError
 from ..redact import is_secret, mask_args, mask_url
 from .cell import MARK, parts
 from .cell import lines as lines_of
-from .words import split
+from .line import split
 
 MAGIC = "%%livy_batch"
 

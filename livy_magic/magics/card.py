@@ -9,7 +9,7 @@ from IPython.display import display
 
 from .. import display as render
 from ..batch import Batch
-from ..snapshot import Snapshot
+from ..watch.snapshot import Snapshot
 
 EVERY = 1.0  # seconds between two updates at least
 TAIL = 4  # lines of output on the card of a running batch

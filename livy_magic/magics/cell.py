@@ -15,12 +15,12 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from ..errors import InvalidRequest
-from ..fields import find, nearest, read
-from ..models import POST_FIELDS
+from ..protocol.fields import find, nearest, read
+from ..protocol.models import POST_FIELDS
 from ..redact import is_secret, mask_text
+from .line import split
 from .options import CELL, SPARK_SUBMIT, Option
 from .spark_submit import REFUSED, Properties
-from .words import split
 
 MARK = "#|"
 _ALMOST_MARK = re.compile(r"#\s+\|\s*[\w-]+\s*:")

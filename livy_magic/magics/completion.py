@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
-from ..config import profiles
 from ..errors import ConfigError
-from ..models import STATES
+from ..protocol.models import STATES
+from ..settings import profiles
 from .options import (
     BATCHES,
     CELL,

@@ -12,15 +12,18 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from traitlets import Dict, Unicode, Union
 
 from .. import display as render
-from .. import fields, local, recorder
+from .. import local
 from ..batch import Batch
-from ..config import describe
 from ..errors import WaitInterrupted
 from ..export import rendered
+from ..history import recorder
 from ..livy import Livy
-from ..models import STATES, BatchRequest, Code
+from ..protocol import fields
+from ..protocol.models import STATES, BatchRequest, Code
 from ..redact import plain
+from ..settings import describe
 from .completion import matcher
+from .line import expand, split
 from .options import (
     BATCHES,
     CELL,
@@ -37,10 +40,9 @@ from .options import (
     help_text,
     parse,
 )
-from .shown import BatchList, EntryList, status_text
 from .spark_submit import check_no_shell, is_program
+from .tables import BatchList, EntryList, status_text
 from .waiting import follow, print_lines, wait
-from .words import expand, split
 
 if TYPE_CHECKING:
     from ..panel.widget import LivyPanel
@@ -205,7 +207,7 @@ class LivyMagics(Magics):
 
         recorder.flush()
         if parsed.has("forget"):
-            from .forgetting import forget
+            from .forget import forget
 
             print(forget(parsed, self._names()))
             return None

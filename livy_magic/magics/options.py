@@ -15,12 +15,12 @@ from typing import Any, get_args
 from IPython.core.error import UsageError
 
 from ..export import FORMS
-from ..fields import BY_FLAG, nearest
-from ..kinds import Count, Kind, Text
-from ..models import checked
-from ..paths import StageMode
-from ..plans import IfExists
+from ..protocol.field_types import Count, Kind, Text
+from ..protocol.fields import BY_FLAG, nearest
+from ..protocol.models import checked
 from ..redact import mask_text
+from ..staging.paths import StageMode
+from ..submit.plan import IfExists
 from . import spark_submit
 
 
@@ -238,7 +238,7 @@ def parse(words: Iterable[str], options: Sequence[Option], *, first: str | None 
     way they end at ``--``. A ``spark-submit`` among options is no such word: a command was pasted.
 
     Args:
-        words: From :func:`~livy_magic.magics.words.split` and ``expand``.
+        words: From :func:`~livy_magic.magics.line.split` and ``expand``.
         options: What the magic takes.
         first: What that first word is: ``FILE``, the application; or something else, for messages.
 

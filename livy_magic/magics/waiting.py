@@ -10,7 +10,7 @@ from ..batch import Batch
 from ..display import status_line
 from ..errors import BatchFailed, BatchGone, WaitInterrupted, WaitTimeout
 from ..redact import plain
-from .progress import WaitProgress
+from .progress_bar import WaitProgress
 
 MOST_LINES = 500  # of a program's output that the end of a wait shows
 

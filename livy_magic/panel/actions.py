@@ -16,7 +16,7 @@ from ..batch import Batch
 from ..display import duration, links
 from ..errors import LivyError
 from ..livy import Livy
-from ..models import POST_FIELDS, BatchInfo, is_final, is_success
+from ..protocol.models import POST_FIELDS, BatchInfo, is_final, is_success
 from ..redact import plain
 from . import forms
 from .rows import Row
@@ -32,7 +32,7 @@ def answer(message: Message, kind: str) -> dict[str, Any]:
 
 
 class Desk(Protocol):
-    """What actions need of the panel: :class:`~livy_magic.panel.desk.Desk` is it.
+    """What actions need of the panel: :class:`~livy_magic.panel.controller.Desk` is it.
 
     Attributes:
         livy: The server.

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..batch import Batch
 from ..errors import InvalidRequest
-from ..kinds import Arguments, Conf, Count, Kind, Size, Texts
-from ..models import POST_FIELDS, BatchRequest, Code, checked
+from ..protocol.field_types import Arguments, Conf, Count, Kind, Size, Texts
+from ..protocol.models import POST_FIELDS, BatchRequest, Code, checked
 from ..redact import MASK
 
 Values = Mapping[str, Any]  # by JSON key
@@ -163,7 +163,7 @@ def _texts(value: object) -> list[str]:
 
 
 def _word(text: str) -> str:
-    """Quote a word for a magic's line (see :mod:`livy_magic.magics.words`)."""
+    """Quote a word for a magic's line (see :mod:`livy_magic.magics.line`)."""
     text = text.replace("$", "$$").replace("{", "{{").replace("}", "}}")
     if text and not any(char in text for char in " \t'\"") and not text.endswith("\\"):
         return text

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, TypeAlias
 
 from ..batch import OUTPUT
-from ..captured_log import PACKED
-from ..log_format import KINDS, Line
+from ..protocol.log_format import KINDS, Line
 from ..redact import SGR, coloured
-from ..watch import Watch
+from ..watch.captured_log import PACKED
+from ..watch.watch import Watch
 
 Only: TypeAlias = Literal["all", "output"]
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from ..batch import Batch
 from ..display import first_line
-from ..snapshot import Snapshot
+from ..watch.snapshot import Snapshot
 from .logtext import LogText, Only
 
 Tell: TypeAlias = Callable[..., None]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..log_format import SPARK_MARK, STDOUT, looks_like_sparks, split_sections
-from ..models import BatchInfo, is_final, is_success
+from ..protocol.log_format import SPARK_MARK, STDOUT, looks_like_sparks, split_sections
+from ..protocol.models import BatchInfo, is_final, is_success
 from ..redact import plain
 
 LONGEST = 160  # characters of a note

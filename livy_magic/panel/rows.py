@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..display import FROM_HISTORY
-from ..identity import contradicts, is_another
-from ..models import BatchId, BatchInfo, is_final, is_success
+from ..protocol.identity import contradicts, is_another
+from ..protocol.models import BatchId, BatchInfo, is_final, is_success
 from ..redact import plain
-from ..roster import ListSnapshot
+from ..watch.server_list import ListSnapshot
 from .notes import note
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from ..display import first_line, table_html, table_text
 from ..errors import LivyError
 from ..livy import Livy
 from ..redact import mask_url, plain
-from .desk import Desk
+from .controller import Desk
 from .logview import MOST
-from .place import Places
+from .placement import Places
 
 STATIC = Path(__file__).with_name("static")
 TABLE = 50  # batches that are shown where no front end runs

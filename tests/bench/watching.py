@@ -15,10 +15,10 @@ from fleet import AFTER, BEFORE, NOTEBOOKS, requests_of_each_second
 from report import Reading, amount
 from stub import Stub, line, running
 
-from livy_magic.client import LivyClient
-from livy_magic.models import BatchInfo
-from livy_magic.watch import Watch
-from livy_magic.watcher import Watcher
+from livy_magic.protocol.client import LivyClient
+from livy_magic.protocol.models import BatchInfo
+from livy_magic.watch.watch import Watch
+from livy_magic.watch.watcher import Watcher
 
 SIZES = (1, 10, 50, 1000)
 TICKS = 30

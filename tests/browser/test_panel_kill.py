@@ -35,7 +35,7 @@ def open_running(open_panel, standin_server):
 
 
 def standin_client(standin):
-    from livy_magic.client import LivyClient
+    from livy_magic.protocol.client import LivyClient
 
     return LivyClient(standin.server.url, auth=standin.server.auth)
 

@@ -16,9 +16,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from servers import NewBase, running_server
 
 from livy_magic import BatchRequest, load_ipython_extension, unload_ipython_extension
-from livy_magic.client import LivyClient
 from livy_magic.local.server import LocalServer
-from livy_magic.models import is_final
+from livy_magic.protocol.client import LivyClient
+from livy_magic.protocol.models import is_final
 
 
 @pytest.fixture

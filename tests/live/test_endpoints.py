@@ -17,9 +17,9 @@ from livy_magic import (
     ServerError,
     Unauthorized,
 )
-from livy_magic.client import LivyClient
 from livy_magic.display import status_line
-from livy_magic.models import is_final
+from livy_magic.protocol.client import LivyClient
+from livy_magic.protocol.models import is_final
 
 pytestmark = pytest.mark.livy
 
@@ -105,7 +105,7 @@ def test_a_submission_that_livy_refuses_after_registering_it_leaves_no_zombie(li
 
 
 def test_what_another_program_left_half_registered_is_told_to_be_stillborn(livy, monkeypatch):
-    monkeypatch.setattr("livy_magic.watch.BIRTH", -1.0)
+    monkeypatch.setattr("livy_magic.watch.watch.BIRTH", -1.0)
     with pytest.raises(ServerError, match="not absolute"):
         livy.client.create(BatchRequest(file="a.py", name="half"))
     batch = livy.batch("half")

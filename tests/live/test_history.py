@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from livy_magic import BatchFailed, BatchGone, BatchRequest, Livy, local, recorder
+from livy_magic import BatchFailed, BatchGone, BatchRequest, Livy, local
+from livy_magic.history import recorder
 from livy_magic.progress import silent
 
 if TYPE_CHECKING:

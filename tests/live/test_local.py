@@ -20,7 +20,7 @@ import requests
 from livy_magic import local
 from livy_magic.errors import LocalServerError
 from livy_magic.local.server import LocalServer
-from livy_magic.log_format import SPARK_MARK
+from livy_magic.protocol.log_format import SPARK_MARK
 
 if TYPE_CHECKING:
     from servers import NewBase, Running, RunningStandIn, StandIn

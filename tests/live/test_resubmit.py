@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from livy_magic import BatchRequest, InvalidRequest, Livy, recorder
+from livy_magic import BatchRequest, InvalidRequest, Livy
+from livy_magic.history import recorder
 
 pytestmark = pytest.mark.livy
 

@@ -28,7 +28,7 @@ from livy_magic import (
     Unauthorized,
     Unreachable,
 )
-from livy_magic.client import LivyClient
+from livy_magic.protocol.client import LivyClient
 
 pytestmark = pytest.mark.livy
 

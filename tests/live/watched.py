@@ -6,7 +6,7 @@ import os
 import threading
 from itertools import pairwise
 
-from livy_magic.models import is_final
+from livy_magic.protocol.models import is_final
 
 
 class Gate:

@@ -10,8 +10,8 @@ import pytest
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from livy_magic import auth, secret
 from livy_magic.errors import ConfigError
+from livy_magic.settings import auth, secret
 
 URL = "http://livy.test:8998"
 SECRET = "s3cret"

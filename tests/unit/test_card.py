@@ -12,7 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from livy_magic import Batch, BatchInfo, Livy
 from livy_magic.magics.card import Card
-from livy_magic.magics.progress import WaitProgress
+from livy_magic.magics.progress_bar import WaitProgress
 
 NOWHERE = "http://127.0.0.1:1"  # nobody listens there
 

@@ -10,8 +10,8 @@ from IPython.core.error import UsageError
 from livy_magic.errors import InvalidRequest
 from livy_magic.magics.application import application, param, param_value
 from livy_magic.magics.cell import Cell, parse_cell
-from livy_magic.magics.words import split
-from livy_magic.models import BatchRequest
+from livy_magic.magics.line import split
+from livy_magic.protocol.models import BatchRequest
 
 FORMS = (
     "the cell may hold Python code, below `#| name: value` options if there are any; or such options "

@@ -7,9 +7,9 @@ import pytest
 import responses
 from requests.auth import HTTPBasicAuth
 
-from livy_magic.client import LivyClient
 from livy_magic.errors import NotFound, NotLivy, ServerError, Unauthorized, Unreachable
-from livy_magic.models import BatchRequest
+from livy_magic.protocol.client import LivyClient
+from livy_magic.protocol.models import BatchRequest
 
 URL = "http://livy.test/gateway/livy"
 JETTY = "<html><head><title>Error 401 Authentication required</title></head><body>x</body></html>"

@@ -1,15 +1,17 @@
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livy_magic import auth, config
-from livy_magic.config import describe, load, profiles
+from livy_magic import settings
 from livy_magic.errors import ConfigError
+from livy_magic.settings import auth, describe, load, profiles
 
+PAGE = str(sys.modules[settings.Settings.__module__].__doc__)
 SAMPLE = Path(__file__).parents[2] / "jupyter-config" / "livy_magic.sample.yaml"
 SECRET = "s3cret"
 
@@ -265,12 +267,12 @@ def test_user_and_password_in_livy_url_become_basic_auth(settle):
 
 
 def test_every_variable_is_in_the_table_and_the_other_way_round():
-    table = set(re.findall(r"^ +``(LIVY_\w+)``", config.__doc__, re.MULTILINE))
-    assert table == set(config.VARIABLES)
+    table = set(re.findall(r"^ +``(LIVY_\w+)``", PAGE, re.MULTILINE))
+    assert table == set(settings.VARIABLES)
 
 
 def test_every_setting_is_in_the_table(settle):
-    table = re.findall(r"^ +``([a-z_]+)`` ", config.__doc__, re.MULTILINE)
+    table = re.findall(r"^ +``([a-z_]+)`` ", PAGE, re.MULTILINE)
     assert table == [name for name in settle().origins if name != "profile"]
 
 

@@ -61,10 +61,10 @@ from livy_magic import (
     ServerError,
     Unauthorized,
 )
-from livy_magic.client import LivyClient
 from livy_magic.display import card, status_line, table_text
-from livy_magic.models import BatchInfo, is_final
-from livy_magic.snapshot import Snapshot
+from livy_magic.protocol.client import LivyClient
+from livy_magic.protocol.models import BatchInfo, is_final
+from livy_magic.watch.snapshot import Snapshot
 
 URL = "http://livy.test"
 REQUEST = BatchRequest(file="hdfs:///etl.py", name="nightly")
@@ -136,7 +136,7 @@ def test_11_a_duplicate_name_is_told_and_neither_repeated_nor_deleted(server, wi
 
 
 def test_12_a_stillborn_batch_is_told_as_such_and_how_to_remove_it(server, wire, monkeypatch):
-    monkeypatch.setattr("livy_magic.watch.BIRTH", -1)
+    monkeypatch.setattr("livy_magic.watch.watch.BIRTH", -1)
     knows(wire, log=[], state="starting")
     batch = server.batch(7)
     batch.look()

@@ -2,9 +2,9 @@ import pytest
 
 from livy_magic import display
 from livy_magic.errors import LivyError
-from livy_magic.models import BatchInfo
+from livy_magic.protocol.models import BatchInfo
 from livy_magic.redact import plain
-from livy_magic.snapshot import Snapshot
+from livy_magic.watch.snapshot import Snapshot
 
 PAYLOAD = "<img src=x onerror=alert(1)>\"'&"
 NAMED = BatchInfo(id=7, state="running", name="etl")

@@ -24,8 +24,8 @@ from livy_magic.errors import HistoryError
 from livy_magic.history import Entry, History, Intent, Owner, database, retention
 from livy_magic.history import history as recording
 from livy_magic.history.saved_logs import pack, unpack
-from livy_magic.log_format import Line
-from livy_magic.models import BatchInfo, BatchRequest
+from livy_magic.protocol.log_format import Line
+from livy_magic.protocol.models import BatchInfo, BatchRequest
 
 SERVER = "http://livy.example:8998"
 ROOT = Path(__file__).parents[2]
@@ -98,8 +98,8 @@ PRELUDE = """
 import os, sys, threading
 from pathlib import Path
 from livy_magic.history import History, Intent
-from livy_magic.log_format import Line
-from livy_magic.models import BatchInfo, BatchRequest
+from livy_magic.protocol.log_format import Line
+from livy_magic.protocol.models import BatchInfo, BatchRequest
 
 told = []
 history = History(Path(sys.argv[1]), told.append)

@@ -15,8 +15,8 @@ from IPython.core.error import UsageError
 from livy_magic import Livy, display, history
 from livy_magic.batch import Batch
 from livy_magic.history import Intent
-from livy_magic.log_format import Line
-from livy_magic.models import BatchInfo, BatchRequest
+from livy_magic.protocol.log_format import Line
+from livy_magic.protocol.models import BatchInfo, BatchRequest
 
 URL = "http://livy.test"
 PAYLOAD = "<img src=x onerror=alert(1)>"
@@ -214,7 +214,7 @@ def test_loading_does_not_import_sqlite(shell):
         import IPython  # which may load it
         before = set(sys.modules)
         import livy_magic.magics
-        print({"sqlite3", "livy_magic.history"} & (sys.modules.keys() - before))
+        print({"sqlite3"} & (sys.modules.keys() - before))
     """
     assert run(code) == "set()\n"
 
@@ -225,7 +225,7 @@ def test_a_python_without_a_module_submits_without_a_history(module):
         import sys
         sys.modules[{module!r}] = None
         from livy_magic import history
-        from livy_magic.models import BatchRequest
+        from livy_magic.protocol.models import BatchRequest
         request = BatchRequest(file="/a.py", name="nightly")
         for _ in range(2):
             key = history.current().intend(history.Intent(server="x", request=request, folder="/"))

@@ -1,61 +1,102 @@
+"""The rooms of the package: CONTRIBUTING's map names them in order, and a room imports only from above."""
+
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "livy_magic"
-MAP = re.findall(r"^\| `(\w+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
 FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+# One row of the map is one room: a folder, or files that stand in the package's own folder.
+ROOMS = [
+    re.findall(r"`(\w+)/?`", row)
+    for row in re.findall(
+        r"^\| ((?:`\w+/?`(?:, )?)+) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE
+    )
+]
 
 
-def layer_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def is_for_types_only(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+MODULES = {name_of(path): path for path in FILES}
 
 
-def imports(path: Path):
-    """Yield the dotted names that a file imports at run time, relative ones made absolute."""
-    pending: list[ast.AST] = [ast.parse(path.read_text())]
-    while pending:
-        node = pending.pop()
-        if is_for_types_only(node):
-            continue
-        pending.extend(ast.iter_child_nodes(node))
+def room_of(module: str) -> int:
+    [number] = [n for n, names in enumerate(ROOMS) if module.split(".")[1] in names]
+    return number
+
+
+@cache
+def imports(path: Path) -> list[tuple[ast.stmt, str]]:
+    """Return what a file imports, wherever it does and for whatever purpose, by absolute names."""
+    found: list[tuple[ast.stmt, str]] = []
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [(node, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = path.relative_to(ROOT).parent.parts
-            base = base[: len(base) - node.level + 1] if node.level else ()
+            package = path.relative_to(ROOT).parent.parts
+            base = package[: len(package) - node.level + 1] if node.level else ()
             module = ".".join([*base, *filter(None, [node.module])])
-            if module == "livy_magic":
-                yield from (f"livy_magic.{alias.name}" for alias in node.names)
-            else:
-                yield module
+            names = [f"{module}.{alias.name}" for alias in node.names]
+            found += [(node, name if name in MODULES else module) for name in names]
+    return found
 
 
-def test_the_map_names_every_module_once():
-    assert sorted(MAP) == sorted({layer_of(path) for path in FILES})
+def ours(path: Path) -> set[str]:
+    return {name for _, name in imports(path) if name in MODULES} - {name_of(path)}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_imports_only_those_above_it(path):
-    own = MAP.index(layer_of(path))
-    for name in imports(path):
-        top, *rest = name.split(".")
-        if top == "livy_magic" and rest:
-            assert MAP.index(rest[0]) <= own, f"{path.name} imports {name} from below"
+def ids(path: Path) -> str:
+    return str(path.relative_to(PACKAGE))
+
+
+def test_the_map_names_every_room_once():
+    named = [name for names in ROOMS for name in names]
+    assert sorted(named) == sorted({module.split(".")[1] for module in MODULES})
+
+
+@pytest.mark.parametrize("path", FILES, ids=ids)
+def test_a_room_imports_only_from_those_above_it(path):
+    own = room_of(name_of(path))
+    from_below = {module for module in ours(path) if room_of(module) > own}
+    assert not from_below
+
+
+def test_no_two_files_import_each_other():
+    done: set[str] = set()
+
+    def visit(module: str, way: tuple[str, ...]) -> None:
+        assert module not in way, " imports ".join([*way[way.index(module) :], module])
+        if module not in done:
+            for other in sorted(ours(MODULES[module])):
+                visit(other, (*way, module))
+            done.add(module)
+
+    for module in MODULES:
+        visit(module, ())
 
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in FILES if layer_of(path) not in {"panel", "magics"}],
-    ids=lambda path: str(path.relative_to(PACKAGE)),
+    [path for path in FILES if path.name == "__init__.py"],
+    ids=lambda path: path.parent.name,
+)
+def test_a_room_says_which_files_it_has(path):
+    said = ast.get_docstring(ast.parse(path.read_text())) or ""
+    files = {other.stem for other in path.parent.glob("*.py")} - {"__init__", "__main__"}
+    assert files <= set(re.findall(r"``(\w+)``", said))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in FILES if name_of(path).split(".")[1] not in {"panel", "magics"}],
+    ids=ids,
 )
 def test_the_core_imports_neither_ipython_nor_widgets(path):
-    tops = {name.partition(".")[0] for name in imports(path)}
+    tops = {name.partition(".")[0] for _, name in imports(path)}
     assert not tops & {"IPython", "ipywidgets", "ipykernel", "anywidget"}

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livy_magic.errors import NotLivy, ServerError, Unauthorized, Unreachable
-from livy_magic.listing import AGAIN, Listing
-from livy_magic.models import BatchId, BatchInfo, BatchPage
+from livy_magic.protocol.models import BatchId, BatchInfo, BatchPage
+from livy_magic.watch.list_pages import AGAIN, Listing
 
 
 class Server:

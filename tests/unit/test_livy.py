@@ -14,8 +14,8 @@ from livy_magic import (
     NotSubmitted,
     SubmitUnknown,
     Unauthorized,
-    submission,
 )
+from livy_magic.submit import submission
 
 URL = "http://livy.test"
 REQUEST = BatchRequest(file="hdfs:///etl.py", name="nightly")

@@ -11,10 +11,10 @@ from unittest import mock
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from livy_magic.captured_log import CapturedLog, Piece, backwards
-from livy_magic.log_format import KINDS, SPARK_MARK, Kind, Line, split_sections
-from livy_magic.logs import Glimpses, LogTail
-from livy_magic.models import LogPage
+from livy_magic.protocol.log_format import KINDS, SPARK_MARK, Kind, Line, split_sections
+from livy_magic.protocol.models import LogPage
+from livy_magic.watch.captured_log import CapturedLog, Piece, backwards
+from livy_magic.watch.log_tail import Glimpses, LogTail
 
 
 class Server:
@@ -51,7 +51,11 @@ def texts(lines: list[Line]) -> list[str]:
 def sizes(keeps: int, whole: int = 500, anchor: int = 100) -> Iterator[None]:
     """Make windows small enough to try many."""
     with mock.patch.multiple(
-        "livy_magic.logs", LIVY_KEEPS=keeps, WHOLE=whole, ANCHOR=anchor, TRUSTED=anchor // 2
+        "livy_magic.watch.log_tail",
+        LIVY_KEEPS=keeps,
+        WHOLE=whole,
+        ANCHOR=anchor,
+        TRUSTED=anchor // 2,
     ):
         yield
 
@@ -400,7 +404,7 @@ some_lines = st.lists(st.builds(Line, st.text(), st.sampled_from(KINDS)), max_si
 def test_lines_come_back_as_they_were(
     pieces: list[list[Line]], start: int, stop: int | None, kinds: set[Kind], packed: int
 ) -> None:
-    with mock.patch("livy_magic.captured_log.PACKED", packed):
+    with mock.patch("livy_magic.watch.captured_log.PACKED", packed):
         lines = CapturedLog()
         for piece in pieces:
             lines.extend(piece)

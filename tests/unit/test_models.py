@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from livy_magic import fields
 from livy_magic.errors import InvalidRequest, LivyError, NotLivy
-from livy_magic.kinds import LARGEST_INT
-from livy_magic.models import (
+from livy_magic.protocol import fields
+from livy_magic.protocol.field_types import LARGEST_INT
+from livy_magic.protocol.models import (
     POST_FIELDS,
     BatchInfo,
     BatchRequest,

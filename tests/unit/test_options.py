@@ -6,8 +6,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from IPython.core.error import UsageError
 
-from livy_magic import fields
 from livy_magic.errors import InvalidRequest
+from livy_magic.magics.line import split
 from livy_magic.magics.options import (
     BATCHES,
     CELL,
@@ -20,8 +20,8 @@ from livy_magic.magics.options import (
     help_text,
     parse,
 )
-from livy_magic.magics.words import split
-from livy_magic.models import BatchRequest
+from livy_magic.protocol import fields
+from livy_magic.protocol.models import BatchRequest
 
 # -- options
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from livy_magic.packages import wheel_as_zip, zip_of_files, zip_of_python
+from livy_magic.staging.packages import wheel_as_zip, zip_of_files, zip_of_python
 
 
 def write(folder, *names):

@@ -13,12 +13,12 @@ import pytest
 from livy_magic import BatchRequest, Livy
 from livy_magic.errors import NotFound, Unauthorized, Unreachable
 from livy_magic.history import Intent
-from livy_magic.log_format import Line
-from livy_magic.models import BatchId, BatchInfo, BatchPage, LogPage
-from livy_magic.panel import desk as desk_module
-from livy_magic.panel.desk import Desk
+from livy_magic.panel import controller as desk_module
+from livy_magic.panel.controller import Desk
 from livy_magic.panel.rows import COLUMNS
-from livy_magic.watcher import Watcher
+from livy_magic.protocol.log_format import Line
+from livy_magic.protocol.models import BatchId, BatchInfo, BatchPage, LogPage
+from livy_magic.watch.watcher import Watcher
 
 SOON = 20.0  # seconds by which what a test waits for has happened, even on a busy machine
 HELLO = {"type": "hello", "view": "v", "frontend": "lab", "deflate": True}

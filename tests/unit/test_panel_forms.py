@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from livy_magic import BatchRequest, Code, InvalidRequest
+from livy_magic.magics.line import expand, split
 from livy_magic.magics.options import SUBMIT, parse
-from livy_magic.magics.words import expand, split
-from livy_magic.models import POST_FIELDS
 from livy_magic.panel import forms
+from livy_magic.protocol.models import POST_FIELDS
 from livy_magic.redact import MASK
 
 GIVEN = BatchRequest(

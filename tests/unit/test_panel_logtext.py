@@ -3,9 +3,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livy_magic.captured_log import CapturedLog
-from livy_magic.log_format import Line
 from livy_magic.panel.logtext import LONGEST, LogText, kind, shown
+from livy_magic.protocol.log_format import Line
+from livy_magic.watch.captured_log import CapturedLog
 
 
 class Watched:

@@ -1,8 +1,8 @@
 import pytest
 
-from livy_magic.log_format import SPARK_MARK
-from livy_magic.models import BatchInfo
 from livy_magic.panel.notes import LONGEST, note
+from livy_magic.protocol.log_format import SPARK_MARK
+from livy_magic.protocol.models import BatchInfo
 
 TASK = "26/11/22 16:50:44 INFO TaskSetManager: Finished task 3.0 in stage 2.0 (TID 3) in 9 ms on h (executor driver) (4/10)"
 

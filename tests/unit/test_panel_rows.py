@@ -6,9 +6,9 @@ import pytest
 
 from livy_magic.history import Entry
 from livy_magic.history.owner import Owner
-from livy_magic.models import BatchInfo
 from livy_magic.panel.rows import COLUMNS, Rows
-from livy_magic.roster import ListSnapshot
+from livy_magic.protocol.models import BatchInfo
+from livy_magic.watch.server_list import ListSnapshot
 
 
 def info(number: int, state: str = "success", **members: object) -> BatchInfo:

@@ -9,8 +9,8 @@ from IPython.core.formatters import DisplayFormatter
 
 from livy_magic import Livy
 from livy_magic.errors import Unreachable
-from livy_magic.models import BatchInfo
 from livy_magic.panel.widget import LivyPanel
+from livy_magic.protocol.models import BatchInfo
 
 SUBSHELL = contextvars.ContextVar("SUBSHELL", default="")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from livy_magic.errors import InvalidRequest, StagingError
-from livy_magic.models import BatchRequest, Code
-from livy_magic.paths import code_filename, resolve
-from livy_magic.staging import Staging
+from livy_magic.protocol.models import BatchRequest, Code
+from livy_magic.staging.folder import Staging
+from livy_magic.staging.paths import code_filename, resolve
 
 ENCODE = "Write it as a URI with its scheme and percent-encoded, such as hdfs:///my%20job.py."
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from livy_magic import config, fields
+from livy_magic import settings
 from livy_magic.magics.magics import LivyMagics
 from livy_magic.magics.options import CELL, SPARK_SUBMIT
+from livy_magic.protocol import fields
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -65,18 +66,18 @@ def test_the_options_that_the_table_of_magics_names_exist():
 
 def test_the_table_of_environment_variables_is_complete():
     named = re.findall(r"^\| `(LIVY_\w+)`", generated("environment"), re.MULTILINE)
-    assert set(config.VARIABLES) <= set(named)
+    assert set(settings.VARIABLES) <= set(named)
     # the history's and the private Livy's own
     others = {"LIVY_HISTORY", "LIVY_LOCAL_DIR", "LIVY_LOCAL_IDLE"}
-    assert set(named) - set(config.VARIABLES) == others
+    assert set(named) - set(settings.VARIABLES) == others
 
 
 def test_the_example_of_a_profile_is_one(tmp_path):
     [example] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     (tmp_path / "livy_magic.yaml").write_text(example)
-    settings = config.load(environ={"PROD_PASSWORD": "x"}, config_path=[tmp_path])
-    assert settings.profile == yaml.safe_load(example)["default"]
-    assert settings.defaults["executor_memory"] == "4g"
+    found = settings.load(environ={"PROD_PASSWORD": "x"}, config_path=[tmp_path])
+    assert found.profile == yaml.safe_load(example)["default"]
+    assert found.defaults["executor_memory"] == "4g"
 
 
 def test_the_private_livys_time_out_is_the_one_in_the_text():

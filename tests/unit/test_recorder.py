@@ -12,12 +12,12 @@ import responses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livy_magic import Livy, history, recorder
+from livy_magic import Livy, history
 from livy_magic.batch import Batch
-from livy_magic.history import Entry, History, Intent, Owner
-from livy_magic.log_format import Line
-from livy_magic.models import BatchInfo, BatchRequest
-from livy_magic.watch import Watch
+from livy_magic.history import Entry, History, Intent, Owner, recorder
+from livy_magic.protocol.log_format import Line
+from livy_magic.protocol.models import BatchInfo, BatchRequest
+from livy_magic.watch.watch import Watch
 
 URL = "http://livy.test"
 NIGHTLY = BatchInfo(id=7, name="nightly", state="starting")

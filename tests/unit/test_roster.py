@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from livy_magic.client import LivyClient
 from livy_magic.errors import Unreachable
-from livy_magic.listing import Listing
-from livy_magic.models import BatchId, BatchInfo, BatchPage
-from livy_magic.roster import AGAIN, ListSnapshot, Roster
-from livy_magic.watcher import Watcher
+from livy_magic.protocol.client import LivyClient
+from livy_magic.protocol.models import BatchId, BatchInfo, BatchPage
+from livy_magic.watch.list_pages import Listing
+from livy_magic.watch.server_list import AGAIN, ListSnapshot, Roster
+from livy_magic.watch.watcher import Watcher
 
 DOWN = Unreachable("GET …: cannot connect", request="GET …", sent=False)
 

@@ -3,9 +3,9 @@
 import pytest
 from IPython.core.error import UsageError
 
+from livy_magic.magics.line import split
 from livy_magic.magics.options import CELL, FILE, SUBMIT, parse
 from livy_magic.magics.spark_submit import check_no_shell
-from livy_magic.magics.words import split
 
 
 def read(line, options=SUBMIT):

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from livy_magic.errors import ConfigError, NotSubmitted, StagingError
 from livy_magic.livy import Livy
-from livy_magic.models import BatchRequest
-from livy_magic.staging import Staging
+from livy_magic.protocol.models import BatchRequest
+from livy_magic.staging.folder import Staging
 
 DAY = 86_400
 # What java.net.URI takes in a path without complaint, besides letters of other alphabets.

@@ -16,16 +16,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from livy_magic import (
-    BatchRequest,
-    Livy,
-    NotSubmitted,
-    SubmitUnknown,
-    history,
-    orphans,
-    submission,
-)
+from livy_magic import BatchRequest, Livy, NotSubmitted, SubmitUnknown, history
 from livy_magic.errors import ConfigError, WaitInterrupted
+from livy_magic.submit import orphans, submission
 
 ROOT = Path(__file__).parents[2]
 NIGHTLY = BatchRequest(file="hdfs:///etl.py", name="nightly")

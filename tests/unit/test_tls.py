@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from livy_magic.client import LivyClient
 from livy_magic.errors import Unreachable
-from livy_magic.models import BatchRequest
+from livy_magic.protocol.client import LivyClient
+from livy_magic.protocol.models import BatchRequest
 
 FOLDER = Path(__file__).with_name("tls")
 CERTIFICATE, KEY = str(FOLDER / "localhost.pem"), str(FOLDER / "localhost.key")

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livy_magic.errors import NotLivy
-from livy_magic.models import BatchInfo
-from livy_magic.views import Views
+from livy_magic.protocol.list_cache import Views
+from livy_magic.protocol.models import BatchInfo
 
 batches = st.fixed_dictionaries(
     {"id": st.integers(0, 4), "state": st.sampled_from(["running", "success"])},

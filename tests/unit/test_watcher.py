@@ -18,15 +18,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests import PreparedRequest
 
-from livy_magic.auth import RenewingAuth
-from livy_magic.client import LivyClient
 from livy_magic.errors import LivyError, NotFound, NotLivy, ServerError, Unauthorized, Unreachable
-from livy_magic.identity import contradicts
-from livy_magic.models import BatchId, BatchInfo, BatchPage, LogPage
-from livy_magic.schedule import backoff, interval, log_pause
-from livy_magic.snapshot import Snapshot
-from livy_magic.watch import Watch
-from livy_magic.watcher import Watcher
+from livy_magic.protocol.client import LivyClient
+from livy_magic.protocol.identity import contradicts
+from livy_magic.protocol.models import BatchId, BatchInfo, BatchPage, LogPage
+from livy_magic.settings.auth import RenewingAuth
+from livy_magic.watch.schedule import backoff, interval, log_pause
+from livy_magic.watch.snapshot import Snapshot
+from livy_magic.watch.watch import Watch
+from livy_magic.watch.watcher import Watcher
 
 SOON = 20.0  # seconds by which what a test waits for has happened, even on a busy machine
 NIGHTLY = BatchInfo(id=7, name="nightly", state="running")
@@ -969,9 +969,9 @@ def test_a_token_that_expires_while_watching_is_renewed_on_the_same_connection(w
 
 ON_ITS_OWN = """
 import importlib, sys, time
-from livy_magic.client import LivyClient
-from livy_magic.models import BatchInfo
-from livy_magic.watcher import Watcher
+from livy_magic.protocol.client import LivyClient
+from livy_magic.protocol.models import BatchInfo
+from livy_magic.watch.watcher import Watcher
 watcher = Watcher(LivyClient(sys.argv[1]))
 watch = watcher.watch(BatchInfo(id=7, state="starting"))
 """
@@ -1018,8 +1018,10 @@ def test_modules_may_be_loaded_again_while_they_watch(wire: Wire) -> None:
     _, printed = on_its_own(
         wire,
         """
-for name in ("logs", "schedule", "client", "listing", "shared", "snapshot", "watch", "watcher"):
+for name in ("threads", "protocol.client"):
     importlib.reload(sys.modules["livy_magic." + name])
+for name in ("snapshot", "schedule", "log_tail", "list_pages", "watch", "watcher"):
+    importlib.reload(sys.modules["livy_magic.watch." + name])
 assert watch.wait_for(lambda: watch.snapshot.done, 20)
 assert watch.snapshot.info.state == "success"
 """,

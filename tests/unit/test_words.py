@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.error import UsageError
 
-from livy_magic.magics.words import expand, split
+from livy_magic.magics.line import expand, split
 
 # -- words
 

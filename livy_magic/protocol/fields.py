@@ -1,0 +1,84 @@
+"""What is made from the table of POST fields: look-up by any spelling, and the README's table."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..errors import InvalidRequest
+from .models import POST_FIELDS, checked
+
+Field = dataclasses.Field[Any]
+
+# pyFiles, py-files, --py-files and py_files all name the same field.
+_BY_SPELLING: dict[str, Field] = {
+    spelling: field
+    for field in POST_FIELDS
+    for spelling in (
+        field.name,
+        field.metadata["json"],
+        field.name.replace("_", "-"),
+        (field.metadata["flag"] or "").lstrip("-"),
+    )
+    if spelling
+}
+
+BY_FLAG: dict[str, Field] = {
+    field.metadata["flag"]: field for field in POST_FIELDS if field.metadata["flag"]
+}
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean X?"`` for the known word nearest to ``word``, or nothing."""
+    import difflib
+
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def find(spelling: str) -> Field | None:
+    """Return the field of this JSON key, Python name or option, with or without dashes."""
+    return _BY_SPELLING.get(spelling.removeprefix("--"))
+
+
+def read(values: Mapping[str, object], *, where: str, text: bool = False) -> dict[str, Any]:
+    """Return checked field values by Python name, from any spelling of the fields.
+
+    Args:
+        values: By JSON key, Python name or option name.
+        where: What to call the source in a message: "cell option", "JSON body".
+        text: Scalars are text that still has to be read (YAML, option lines).
+
+    Raises:
+        InvalidRequest: An unknown field (with the nearest known one), or a bad value.
+    """
+    known: dict[str, Any] = {}
+    for spelling, value in values.items():
+        field = find(spelling)
+        if field is None:
+            keys = [field.metadata["json"] for field in POST_FIELDS]
+            raise InvalidRequest(f"unknown {where} {spelling!r}{nearest(spelling, keys)}")
+        if field.name in known:
+            raise InvalidRequest(f"{where} {field.metadata['json']} is given twice")
+        known[field.name] = checked(field, value, text=text)
+    return known
+
+
+def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return field values from several sources, later ones winning; ``conf`` merges key by key."""
+    result: dict[str, Any] = {}
+    for layer in layers:
+        for name, value in layer.items():
+            result[name] = {**result.get(name, {}), **value} if name == "conf" else value
+    return result
+
+
+def markdown_table() -> str:
+    """Return the README's table of options."""
+    rows = ["| option | POST field | value | what it is |", "|---|---|---|---|"]
+    for field in POST_FIELDS:
+        meta = field.metadata
+        flag = f"`{meta['flag']} {meta['kind'].metavar}`" if meta["flag"] else meta["kind"].metavar
+        rows.append(f"| {flag} | `{meta['json']}` | `{meta['example']}` | {meta['help']} |")
+    return "\n".join(rows)

@@ -1,0 +1,353 @@
+"""The data of Livy's batch API: strict in what is sent, tolerant in what is read.
+
+``BatchRequest``'s fields with their metadata are the one table of the 16 POST fields: the options of
+the magics, the cell options, the checks, the JSON body, the help and the README's table are made
+from it (see :mod:`livy_magic.protocol.fields`). What each becomes in Spark: protocol, part 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from ..errors import InvalidRequest, NotLivy
+from ..redact import is_secret, mask_body, plain
+from .field_types import Arguments, Conf, Count, EntryError, Kind, Name, Size, Text, Texts
+
+BatchId: TypeAlias = int | str  # Livy counts; other servers that speak the API use GUIDs
+
+# What Livy itself calls them (protocol, part 5); other servers have other words.
+STATES = ("starting", "recovering", "running", "success", "dead", "killed")
+SUCCESSFUL = frozenset({"success", "finished"})
+FAILED = frozenset({"dead", "error", "killed", "canceled", "cancelled"})
+
+
+def is_success(state: str) -> bool:
+    """Say whether a batch in this state ended well."""
+    return state.lower() in SUCCESSFUL
+
+
+def is_final(state: str) -> bool:
+    """Say whether a batch in this state has ended; a state never heard of has not."""
+    return state.lower() in SUCCESSFUL | FAILED
+
+
+@dataclass(frozen=True)
+class Code:
+    """An application given as source text instead of a path.
+
+    Attributes:
+        text: Python source, ready to run: what is staged is exactly this.
+    """
+
+    text: str
+
+
+class _File(Text):
+    """The application: a path or URI, or the code itself."""
+
+    metavar = "FILE"
+
+    def check(self, value: object) -> str | Code:  # type: ignore[override]
+        """See Kind."""
+        if not isinstance(value, Code):
+            return super().check(value)
+        if not value.text.strip():
+            raise ValueError("has no code")
+        return value
+
+
+def _field(kind: Kind, *, json: str, flag: str | None, example: str, group: str, help: str) -> Any:  # noqa: A002
+    metadata = {
+        "kind": kind, "json": json, "flag": flag, "example": example, "group": group, "help": help,
+    }  # fmt: skip
+    return dataclasses.field(default=None, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class BatchRequest:
+    """What to run, and with what: the body of ``POST /batches``.
+
+    Unset fields are None and are not sent. Sequences are stored as tuples, ``conf`` read-only.
+
+    Attributes:
+        extra: Further JSON members for servers that take more than Livy does, sent as they are.
+
+    Raises:
+        InvalidRequest: A value that Livy would reject, or accept and choke on.
+    """
+
+    file: str | Code = _field(
+        _File(), json="file", flag=None, group="application",
+        example="hdfs:///jobs/etl.py",
+        help="the application: a Python file or jar; a local path or a URI that Livy can read",
+    )  # fmt: skip
+    args: Sequence[str] | None = _field(
+        Arguments(), json="args", flag=None, group="application",
+        example="2026-01-01",
+        help="the application's own arguments",
+    )  # fmt: skip
+    class_name: str | None = _field(
+        Text(), json="className", flag="--class", group="application",
+        example="org.example.Main",
+        help="main class of a jar",
+    )  # fmt: skip
+    name: str | None = _field(
+        Name(), json="name", flag="--name", group="application",
+        example="nightly",
+        help="name of the batch; unique among those that Livy lists",
+    )  # fmt: skip
+    py_files: Sequence[str] | None = _field(
+        Texts(), json="pyFiles", flag="--py-files", group="dependencies",
+        example="helpers.py,lib.zip",
+        help="Python modules, package folders, wheels, zips or eggs to put on the program's path",
+    )  # fmt: skip
+    jars: Sequence[str] | None = _field(
+        Texts(), json="jars", flag="--jars", group="dependencies",
+        example="udfs.jar",
+        help="jars for driver and executors",
+    )  # fmt: skip
+    files: Sequence[str] | None = _field(
+        Texts(), json="files", flag="--files", group="dependencies",
+        example="lookup.csv",
+        help="files to place in each executor's working folder",
+    )  # fmt: skip
+    archives: Sequence[str] | None = _field(
+        Texts(), json="archives", flag="--archives", group="dependencies",
+        example="env.tar.gz#env",
+        help="archives or folders to unpack: SparkFiles.get(name), on YARN also the working folder",
+    )  # fmt: skip
+    driver_memory: str | None = _field(
+        Size(), json="driverMemory", flag="--driver-memory", group="resources",
+        example="2g",
+        help="memory of the driver",
+    )  # fmt: skip
+    driver_cores: int | None = _field(
+        Count(), json="driverCores", flag="--driver-cores", group="resources",
+        example="2",
+        help="cores of the driver",
+    )  # fmt: skip
+    executor_memory: str | None = _field(
+        Size(), json="executorMemory", flag="--executor-memory", group="resources",
+        example="4g",
+        help="memory of each executor",
+    )  # fmt: skip
+    executor_cores: int | None = _field(
+        Count(), json="executorCores", flag="--executor-cores", group="resources",
+        example="4",
+        help="cores of each executor",
+    )  # fmt: skip
+    num_executors: int | None = _field(
+        Count(least=0), json="numExecutors", flag="--num-executors", group="resources",
+        example="10",
+        help="number of executors",
+    )  # fmt: skip
+    queue: str | None = _field(
+        Text(), json="queue", flag="--queue", group="resources",
+        example="etl",
+        help="YARN queue",
+    )  # fmt: skip
+    proxy_user: str | None = _field(
+        Text(), json="proxyUser", flag="--proxy-user", group="resources",
+        example="alice",
+        help="user to run as, where the server impersonates",
+    )  # fmt: skip
+    conf: Mapping[str, str] | None = _field(
+        Conf(), json="conf", flag="--conf", group="resources",
+        example="spark.sql.shuffle.partitions=400",
+        help="a Spark property; repeatable",
+    )  # fmt: skip
+    extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for field in POST_FIELDS:
+            value = getattr(self, field.name)
+            if value is not None or field.name == "file":
+                object.__setattr__(self, field.name, checked(field, value))
+        clash = sorted(self.extra.keys() & {field.metadata["json"] for field in POST_FIELDS})
+        if clash:
+            raise InvalidRequest(f"extra: {clash[0]} is a field of its own; set that instead")
+        object.__setattr__(self, "extra", MappingProxyType(dict(self.extra)))
+
+    def __repr__(self) -> str:
+        shown = self.shown()
+        return f"BatchRequest({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the POST body: set fields only, in the table's order, then ``extra``.
+
+        Raises:
+            InvalidRequest: ``file`` is still code; only staging turns it into something Livy reads.
+        """
+        if isinstance(self.file, Code):
+            raise InvalidRequest("file: code has to be staged before it can be sent")
+        return self._json()
+
+    def shown(self) -> dict[str, Any]:
+        """Return the POST body as it may be shown: code shortened, secrets masked."""
+        return mask_body(self._json())
+
+    def _json(self) -> dict[str, Any]:
+        body: dict[str, Any] = {}
+        for field in POST_FIELDS:
+            value = getattr(self, field.name)
+            if isinstance(value, Code):
+                value = f"<{len(value.text.splitlines())} lines of code>"
+            if value is not None:
+                body[field.metadata["json"]] = field.metadata["kind"].to_json(value)
+        return body | dict(self.extra)
+
+    def replace(self, **changes: Any) -> BatchRequest:
+        """Return a copy with some fields changed, checked like a new one."""
+        return dataclasses.replace(self, **changes)
+
+
+POST_FIELDS = tuple(field for field in dataclasses.fields(BatchRequest) if field.metadata)
+
+
+def checked(field: dataclasses.Field[Any], value: object, *, text: bool = False) -> Any:
+    """Return the stored form of a field's value, given as Python or (``text``) as text.
+
+    Raises:
+        InvalidRequest: With the field, the bad value and a good example.
+    """
+    kind: Kind = field.metadata["kind"]
+    try:
+        return kind.parse(value) if text and isinstance(value, str) else kind.check(value)
+    except ValueError as problem:
+        raise InvalidRequest(_complaint(field, value, problem)) from None
+
+
+def _complaint(field: dataclasses.Field[Any], value: object, problem: ValueError) -> str:
+    json_key, example = field.metadata["json"], field.metadata["example"]
+    if value is None:
+        missing = (
+            f"is missing; for example {example}" if json_key == "file" else "is null; leave it out"
+        )
+        return f"{json_key}: {missing}"
+    shown = ""
+    if not isinstance(problem, EntryError) and not is_secret(str(value)):
+        shown = _shorten(repr(mask_body({json_key: value})[json_key])) + " "
+    return f"{json_key}: {shown}{problem}; for example {example}"
+
+
+def _shorten(text: str, width: int = 80) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchInfo:
+    """A batch as the server describes it; what the server left out is None or empty.
+
+    Attributes:
+        id: The server's own id, unique until it restarts without recovery.
+        name: The name it was given; Livy finds it by this too.
+        owner: Who submitted it, where the server asks who one is.
+        proxy_user: Whom it runs as, where the server impersonates.
+        state: Livy's word for it; an open set, see :func:`is_final`.
+        app_id: The cluster manager's id, once there is one.
+        driver_log_url: Where the driver's own log can be read, once known.
+        spark_ui_url: Where Spark's page is, once known.
+        log: The last entries of the log, section markers included.
+    """
+
+    id: BatchId
+    state: str
+    name: str | None = None
+    owner: str | None = None
+    proxy_user: str | None = None
+    app_id: str | None = None
+    driver_log_url: str | None = None
+    spark_ui_url: str | None = None
+    log: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What messages call the batch: ``12 'nightly'``."""
+        return f"{self.id} {plain(self.name)!r}" if self.name else str(self.id)
+
+    @classmethod
+    def from_json(cls, value: object, request: str) -> BatchInfo:
+        """Read a view of the server's; ``request`` is the request line, for the error.
+
+        Raises:
+            NotLivy: It has no id, so it is no batch.
+        """
+        if not isinstance(value, dict) or not isinstance(value.get("id"), (int, str)):
+            raise NotLivy(f"{request}: the answer describes no batch", request=request)
+        app_info = value.get("appInfo")
+        app_info = app_info if isinstance(app_info, dict) else {}
+        return cls(
+            id=value["id"],
+            state=_text(value.get("state")) or "unknown",
+            name=_text(value.get("name")),
+            owner=_text(value.get("owner")),
+            proxy_user=_text(value.get("proxyUser")),
+            app_id=_text(value.get("appId")),
+            driver_log_url=_text(app_info.get("driverLogUrl")),
+            spark_ui_url=_text(app_info.get("sparkUiUrl")),
+            log=_lines(value.get("log")),
+        )
+
+
+@dataclass(frozen=True)
+class BatchPage:
+    """One answer of ``GET /batches``.
+
+    Attributes:
+        start: Position of the first one among all that the server keeps, oldest first.
+        total: How many the server keeps; not how many are here (protocol, part 2).
+        batches: The views.
+    """
+
+    start: int
+    total: int
+    batches: tuple[BatchInfo, ...]
+
+
+@dataclass(frozen=True)
+class LogPage:
+    """One answer of ``GET /batches/{id}/log``.
+
+    Attributes:
+        start: Position of the first entry in the window that the server keeps.
+        total: Entries in that window now, markers included; not lines ever written.
+        entries: The entries, section markers included (protocol, part 3).
+    """
+
+    start: int
+    total: int
+    entries: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, value: object, request: str) -> LogPage:
+        """Read a log answer; ``request`` is the request line, for the error.
+
+        Raises:
+            NotLivy: It is no log.
+        """
+        if not isinstance(value, dict) or "log" not in value:
+            raise NotLivy(f"{request}: the answer is no log", request=request)
+        entries = _lines(value.get("log"))
+        start, total = value.get("from"), value.get("total")
+        return cls(
+            start=start if isinstance(start, int) else 0,
+            total=total if isinstance(total, int) else len(entries),
+            entries=entries,
+        )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _lines(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):  # some servers send the log as one string
+        return tuple(value.splitlines())
+    if isinstance(value, list):
+        return tuple(line if isinstance(line, str) else json.dumps(line) for line in value)
+    return ()

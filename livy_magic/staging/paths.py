@@ -1,0 +1,266 @@
+"""A request's local paths and code become URIs that Livy can read.
+
+:func:`resolve` plans: it says what has to be sent for that, and sends nothing.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+from urllib.parse import quote, unquote
+
+from ..errors import InvalidRequest, StagingError
+from ..progress import Report, silent
+from ..protocol.fields import nearest
+from ..protocol.models import POST_FIELDS, BatchRequest, Code
+from ..redact import mask_url
+from . import packages
+from .folder import ILLEGAL_IN_URI, SCHEME, Staging, Upload, plain_name
+
+StageMode: TypeAlias = Literal["auto", "always", "never"]
+
+# The fields whose values are paths; Spark gives those of the second group another name after a "#".
+_PATH_FIELDS = ("py_files", "jars", "files", "archives")
+_WITH_ALIAS = ("files", "archives")
+
+_BACKSLASH = "\\"  # that a shell would take for a quote
+
+# What is said of a folder, in the fields that do not take one.
+_NO_FOLDER = {
+    "file": "",
+    "jars": "; write {}/*.jar",
+    "files": "; name the files in it ({}/*), or give it to --archives",
+}
+
+# Python puts a script's folder first on its path: a script of this name would be imported in place
+# of the module, by Spark itself to begin with.
+_SHADOWING = frozenset({*sys.stdlib_module_names, "pyspark", "py4j", "numpy", "pandas", "pyarrow"})
+
+
+def resolve(
+    request: BatchRequest,
+    staging: Staging | None,
+    *,
+    mode: StageMode = "auto",
+    private: bool,
+    folder: Path,
+    report: Report = silent,
+) -> tuple[BatchRequest, tuple[Upload, ...]]:
+    """Return the request with URIs that Livy can read, and the uploads that make them true.
+
+    A value with a scheme is left alone. One without is a path of this machine; ``*``, ``?`` and
+    ``[]`` in it stand for every file that they match, as they do for spark-submit:
+
+    ``auto``
+        What exists here is staged; an absolute path that does not is left to a remote Livy, which
+        looks for it on its ``fs.defaultFS``.
+    ``always``
+        Every path must exist here, and is staged.
+    ``never``
+        Paths are sent as they are, made absolute.
+
+    A folder in ``py_files`` or ``archives`` is zipped, and a wheel is staged as the zip that it is
+    (see :mod:`livy_magic.staging.packages`).
+
+    Args:
+        request: May hold code instead of a file; that is staged as ``<batch name>.py``.
+        staging: Where to put files, if there is such a place.
+        mode: See above.
+        private: Livy is the private one, and sees this machine's files.
+        folder: What relative paths are relative to.
+        report: Takes lines of progress of what is read.
+
+    Raises:
+        InvalidRequest: No such file, a folder that is no use, or a URI that Livy would choke on.
+        StagingError: Something has to be staged and there is no place for it.
+    """
+    plan = _Plan(staging, mode, private, folder, report)
+    if isinstance(request.file, Code):
+        changes: dict[str, Any] = {"file": plan.code(request.file, request.name)}
+    else:
+        changes = {"file": plan.file(request.file, *(request.args or ()))}
+    for name in _PATH_FIELDS:
+        values = getattr(request, name)
+        if values is not None:
+            changes[name] = tuple(uri for value in values for uri in plan.uris(name, value))
+    return request.replace(**changes), tuple(plan.uploads.values())
+
+
+@dataclass
+class _Plan:
+    staging: Staging | None
+    mode: StageMode
+    private: bool
+    folder: Path
+    report: Report
+    uploads: dict[str, Upload] = field(default_factory=dict)  # by target: each once, in order
+
+    def code(self, code: Code, name: str | None) -> str:
+        """Return the URI of an application given as text."""
+        if self.mode == "never":
+            raise StagingError(
+                "a cell's code reaches Livy only by staging, and that is switched off\n"
+                "Leave out --stage never, or save the code as a file that Livy can read."
+            )
+        return self._staged(code.text.encode(), code_filename(name), "the cell's code")
+
+    def file(self, value: str, *args: str) -> str:
+        """Return the application as Livy is to read it; ``args`` may hold the rest of its name."""
+        if value.lower().endswith(".ipynb"):
+            raise InvalidRequest(
+                f"file: {mask_url(value)} is a notebook, not a program\n"
+                "Make it one: jupyter nbconvert --to script"
+            )
+        if SCHEME.match(value):
+            return _accepted("file", value, value)
+        whole = f"{value.removesuffix(_BACKSLASH)} {' '.join(args[:1])}"
+        if not self._path(value).exists() and self._path(whole).is_file():
+            raise InvalidRequest(f"file: no such file: {value}; quote the blank: '{whole}'")
+        return self._uri("file", value)
+
+    def uris(self, name: str, value: str) -> list[str]:
+        """Return one value of a list of paths as Livy is to read it: several, of a pattern."""
+        if SCHEME.match(value):
+            return [_accepted(name, value, value)]
+        text, alias = _split_alias(value) if name in _WITH_ALIAS else (value, "")
+        if alias and name == "files":
+            self._check_name(alias)
+        matches = self._matches(text)
+        if alias and len(matches) > 1:
+            raise InvalidRequest(
+                f"{_json_key(name)}: {text} matches {len(matches)} files, and #{alias} names one"
+            )
+        return [self._uri(name, match, alias) for match in matches]
+
+    def _uri(self, name: str, text: str, alias: str = "") -> str:
+        path = self._find(name, text)
+        if path is None:
+            value = f"{text}#{alias}" if alias else text
+            return _accepted(name, value, unquote(value))
+        if path.is_dir() or (name == "py_files" and path.suffix == ".whl"):
+            uri = self._packed(name, path, text)
+            alias = alias or (path.name if name == "archives" else "")
+        elif self.mode != "never":
+            uri = self._staged(path, path.name, text)
+        elif self.private:
+            uri = path.as_uri()
+        else:
+            uri = _accepted(name, str(path), unquote(str(path)))
+        if name != "file" and "," in unquote(uri):  # Spark decodes a list before it splits it
+            raise InvalidRequest(f"{_json_key(name)}: Spark takes no comma in {text!r}; rename it")
+        return f"{uri}#{quote(alias)}" if alias else uri
+
+    def _check_name(self, alias: str) -> None:
+        """Refuse another name for a file with which Spark does not start (seen with 3.5.9)."""
+        if self.private:
+            raise InvalidRequest(
+                f"files: Spark in local mode takes no #{alias}; rename the file instead"
+            )
+        bad = ILLEGAL_IN_URI.search(alias)
+        if bad:  # encoded or not: Spark decodes the name, and then reads a URI again
+            raise InvalidRequest(f"files: Spark takes no {bad[0]!r} in the name #{alias}")
+
+    def _packed(self, name: str, path: Path, text: str) -> str:
+        """Return the URI of a folder or wheel, which Spark only takes as a zip."""
+        if self.mode == "never":
+            raise StagingError(
+                f"{text} reaches Livy only as a zip that is staged, and that is switched off\n"
+                "Leave out --stage never, or give a zip."
+            )
+        try:
+            if path.is_file():
+                return self._staged(path, packages.wheel_as_zip(path), text)
+            zipped = packages.zip_of_python if name == "py_files" else packages.zip_of_files
+            return self._staged(zipped(path, self.report), f"{path.name}.zip", text)
+        except OSError as problem:
+            raise StagingError(f"cannot zip {text}: {problem}") from problem
+        except ValueError as problem:
+            raise InvalidRequest(f"{_json_key(name)}: {problem}") from None
+
+    def _path(self, text: str) -> Path:
+        """Return a path of this machine."""
+        return Path(os.path.normpath(self.folder / _at_home(text)))
+
+    def _matches(self, text: str) -> list[str]:
+        """Return what a pattern stands for; a file that has its name, or no match, is the text."""
+        if self._path(text).exists():
+            return [text]
+        # Path.glob takes no absolute pattern
+        found = glob.glob(_at_home(text), root_dir=self.folder)  # noqa: PTH207
+        return sorted(found) or [text]
+
+    def _find(self, name: str, text: str) -> Path | None:
+        """Return the file or folder, or None for one that a remote Livy may know."""
+        path = self._path(text)
+        if path.is_dir():
+            if name in _NO_FOLDER:
+                advice = _NO_FOLDER[name].format(text.rstrip("/"))
+                raise InvalidRequest(f"{_json_key(name)}: {text} is a folder{advice}")
+            return path
+        if path.is_file():
+            return path
+        if path.exists():
+            raise InvalidRequest(f"{_json_key(name)}: {text} is no regular file")
+        is_absolute = Path(_at_home(text)).is_absolute()
+        if is_absolute and not self.private and self.mode != "always":
+            return None
+        where = "" if is_absolute else f" (looked in {self.folder})"
+        there = os.listdir(path.parent) if path.parent.is_dir() else []  # noqa: PTH208 - names
+        hint = nearest(path.name, there)
+        raise InvalidRequest(f"{_json_key(name)}: no such file: {text}{where}{hint}")
+
+    def _staged(self, source: os.PathLike[str] | bytes, filename: str, what: str) -> str:
+        if self.staging is None:
+            raise StagingError(
+                f"no staging place is configured, so Livy cannot read {what}\n"
+                "Set `staging:` in the profile or LIVY_STAGING to a URL that this machine writes"
+                " and Livy reads (hdfs:///tmp/livy), or put the file where Livy can read it."
+            )
+        upload = self.staging.place(source, filename, self.report)
+        self.uploads[upload.target] = upload
+        return upload.uri
+
+
+def code_filename(name: str | None) -> str:
+    """Return the file name of the code of a batch of this name, as its tracebacks show it.
+
+    It is plain ASCII: on a cluster with a poor locale, a traceback that prints anything else
+    silences the batch's log for good (protocol, part 3).
+    """
+    stem = plain_name(name or "", otherwise="batch")
+    return f"{stem}-batch.py" if stem in _SHADOWING else f"{stem}.py"
+
+
+def _at_home(text: str) -> str:
+    return str(Path(text).expanduser()) if text.startswith("~/") else text
+
+
+def _split_alias(value: str) -> tuple[str, str]:
+    path, _, alias = value.rpartition("#")
+    return (path, alias) if path else (value, "")
+
+
+def _accepted(name: str, value: str, as_livy_has_it: str) -> str:
+    """Return ``value`` if Java reads it as a URI.
+
+    Args:
+        name: The field, for the message.
+        value: What is sent.
+        as_livy_has_it: The same, decoded if it has no scheme: Livy decodes such a path before it
+            prepends ``fs.defaultFS``, so percent-encoding does not help there.
+    """
+    bad = ILLEGAL_IN_URI.search(as_livy_has_it)
+    if bad:
+        raise InvalidRequest(
+            f"{_json_key(name)}: Livy takes no {bad[0]!r} in {mask_url(value)!r}\n"
+            "Write it as a URI with its scheme and percent-encoded, such as hdfs:///my%20job.py."
+        )
+    return value
+
+
+def _json_key(name: str) -> str:
+    return next(str(field.metadata["json"]) for field in POST_FIELDS if field.name == name)

@@ -1,0 +1,406 @@
+"""Submit exactly once: the POST, and all that may happen around it (design, part 4).
+
+A submission is written to the history, then posted. It ends as a batch, as :class:`NotSubmitted`
+with proof that nothing was started, or as :class:`SubmitUnknown`, and the history says which.
+
+What makes an unclear answer clear is the batch's name: Livy has never two batches of one name. So
+the batch is looked for by it, and the POST may be repeated under it: whichever arrives second is
+refused as a duplicate, and starts nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import (
+    BatchGone,
+    LivyError,
+    NotFound,
+    NotLivy,
+    NotSubmitted,
+    ServerError,
+    SubmitUnknown,
+    Unauthorized,
+    WaitInterrupted,
+)
+from ..progress import Report, silent
+from ..protocol.client import LivyClient
+from ..protocol.models import BatchInfo
+from .evidence import (
+    AFTER_REGISTERING,
+    by_name,
+    has_unique_names,
+    is_away,
+    is_mine,
+    is_unborn,
+    other_batch,
+    verdict,
+)
+from .names import is_unique
+
+if TYPE_CHECKING:  # SQLite is loaded by the first submission, not by the import
+    from ..history import History, Intent
+
+PATIENCE = 60.0  # seconds after a lost answer in which the POST may be repeated
+ROOM = 300.0  # seconds to wait for a server that takes no more batches now
+BIRTH = 10.0  # seconds in which a batch that is registered shows a log
+GLANCE = 2.0  # seconds for the one look after an interrupt
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds between two looks
+STRANGERS = 4  # looks in a row to which something else than our Livy answers
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A submission that became a batch.
+
+    Attributes:
+        info: The batch.
+        key: The history's number of it; None when the history cannot be used.
+        adopted: Whether it was found by its name, for want of an answer.
+    """
+
+    info: BatchInfo
+    key: int | None
+    adopted: bool = False
+
+
+def submit(
+    client: LivyClient,
+    history: History,
+    intent: Intent,
+    *,
+    report: Report = silent,
+    witness: BatchInfo | None = None,
+) -> Submitted:
+    """Start one batch, and return it.
+
+    Args:
+        client: The server.
+        history: Where the submission is written down before, and what became of it afterwards.
+        intent: What to submit; its ``held`` are ids of batches that are certainly others.
+        report: Takes a line about what was not as usual: waited, found by its name, sent again.
+        witness: Another batch that was on the server before. If it still is, the server has not
+            lost its memory meanwhile.
+
+    Raises:
+        NotSubmitted: No batch was started, for certain.
+        SubmitUnknown: The server's answer was lost, and it does not show the batch.
+        WaitInterrupted: A person interrupted it, and the batch had been started.
+    """
+    return _Submission(client, history, intent, report, witness).run()
+
+
+class _Submission:
+    """One submission on its way."""
+
+    def __init__(
+        self,
+        client: LivyClient,
+        history: History,
+        intent: Intent,
+        report: Report,
+        witness: BatchInfo | None,
+    ) -> None:
+        assert intent.request.name is not None
+        self._client = client
+        self._history = history
+        self._intent = intent
+        self._name = intent.request.name
+        self._report = report
+        self._witness = witness
+        self._key: int | None = None
+        self._info: BatchInfo | None = None
+        self._adopted = False
+        self._in_doubt = False  # a POST is under way, or its answer was unclear
+        self._was_away = False  # the server; it may have started again, and remember no names
+        self._names_are_unique = False  # as far as is known
+
+    def run(self) -> Submitted:
+        """Post it, settle what is unclear, and have the history know."""
+        problem: LivyError
+        try:
+            self._key = self._history.intend(self._intent)
+            self._info = self._post()
+            self._history.accepted(self._key, self._info, adopted=self._adopted)
+            return Submitted(self._info, self._key, self._adopted)
+        except KeyboardInterrupt:
+            problem = self._interrupted()
+        except LivyError as failure:
+            problem = failure
+            if self._in_doubt and not isinstance(failure, NotSubmitted | SubmitUnknown):
+                problem = self._unknown(failure)  # as without a token to look with
+        self._record(problem)
+        raise problem
+
+    def _record(self, problem: LivyError) -> None:
+        reason = str(problem).partition("\n")[0]
+        if self._info is not None:
+            self._history.accepted(self._key, self._info, adopted=True)
+        elif isinstance(problem, SubmitUnknown):
+            self._history.unsettled(self._key, reason)
+        else:
+            self._history.rejected(self._key, reason)
+
+    # -- the POST ---------------------------------------------------------------------------------
+
+    def _post(self) -> BatchInfo:
+        """POST until the server has room for it, and return what became of it."""
+        end = time.monotonic() + ROOM
+        for pause in pauses():
+            answer = self._send()
+            if isinstance(answer, BatchInfo):
+                return answer
+            proof = verdict(answer)
+            # A name that nobody else has, and yet held: a gateway repeated the POST.
+            if proof == "unclear" or (proof == "duplicate" and is_unique(self._name)):
+                return self._settle(answer)
+            if proof == "unsent":
+                raise NotSubmitted(f"nothing was submitted: {answer}") from answer
+            if proof != "busy":
+                raise self._refused(answer) from answer
+            wait = max(pause, answer.retry_after or 0.0)
+            if time.monotonic() + wait > end:
+                raise NotSubmitted(
+                    f"nothing was submitted: the server takes no more batches now: {answer}"
+                ) from answer
+            if pause == FIRST_PAUSE:
+                self._report(
+                    f"the server takes no more batches now ({answer.text}):"
+                    f" trying again for up to {ROOM / 60:.0f} minutes"
+                )
+            time.sleep(wait)
+        raise AssertionError
+
+    def _send(self) -> BatchInfo | ServerError:
+        """POST once; return the batch, or what came in its place."""
+        before, self._in_doubt = self._in_doubt, True
+        try:
+            info = self._client.create(self._intent.request)
+        except LivyError as failure:
+            if not isinstance(failure, ServerError):  # no credentials to send: nothing was sent
+                self._in_doubt = before
+                raise
+            if verdict(failure) != "unclear":
+                self._in_doubt = before
+            return failure
+        return info if info.name in {None, self._name} else other_batch("POST /batches")
+
+    def _refused(self, answer: ServerError) -> NotSubmitted:
+        """Return the failure, after removing what a refused POST may have left.
+
+        One that fails after Livy registered the batch leaves it listed for ever: ``starting``,
+        with no log at all, its name taken (protocol, part 1).
+        """
+        left = ""
+        if verdict(answer) == "refused" and answer.status in AFTER_REGISTERING:
+            for pause in (0.5, 1.0, 0.0):
+                try:
+                    self._remove_stillborn()
+                except ServerError as failure:
+                    left = f"\nIt may have left a dead entry {self._name!r} in its list: {failure}"
+                    time.sleep(pause)
+                else:
+                    left = ""
+                    break
+        who = "nothing was submitted" if isinstance(answer, NotLivy) else "Livy refused"
+        return NotSubmitted(f"{who}: {answer}{left}")
+
+    def _remove_stillborn(self) -> None:
+        found = self._look()
+        if found is None or self._is_anothers(found) or not is_unborn(found):
+            return
+        # Whoever may not see a batch's log is shown an empty one, but only in its view.
+        if self._client.log(found.id).entries:
+            return
+        with contextlib.suppress(NotFound):
+            self._client.delete(found.id)
+        self._report(
+            f"removed the dead entry {found.label} that the refusal had left in Livy's list"
+        )
+
+    # -- an unclear answer ------------------------------------------------------------------------
+
+    def _settle(self, lost: ServerError) -> BatchInfo:
+        """Find out by its name what became of a POST whose answer is unclear."""
+        end = last_repeat = time.monotonic() + PATIENCE
+        strangers = 0
+        for pause in pauses():
+            found = None
+            try:
+                found = self._look()
+                missing, strangers = found is None, 0
+            except ServerError as failure:
+                lost, missing = failure, False
+                self._was_away |= is_away(failure)
+                strangers += isinstance(failure, NotLivy | Unauthorized)
+            if found is not None:
+                return self._adopt(found, lost)
+            left = end - time.monotonic()
+            if left <= 0 or strangers == STRANGERS:
+                raise self._unknown(lost) from lost
+            if pause == 4 * FIRST_PAUSE:
+                self._report(
+                    f"the answer to the submission was lost: looking for batch {self._name!r}"
+                    f" for up to {PATIENCE:.0f} s"
+                )
+            asked = min(lost.retry_after or 0.0, PATIENCE / 2)  # an hour is more than a person has
+            time.sleep(min(max(pause, asked), left))
+            if missing and time.monotonic() < last_repeat and self._may_repeat():
+                answer = self._send()
+                if isinstance(answer, BatchInfo):
+                    self._report(
+                        f"the first answer was lost, and nothing had started: batch {answer.label}"
+                        " is the second attempt, under the same name"
+                    )
+                    return answer
+                if verdict(answer) == "refused" and answer.status in AFTER_REGISTERING:
+                    raise self._refused(answer) from answer
+                lost = answer
+                self._was_away |= verdict(answer) == "unsent"
+                end = max(end, time.monotonic() + LONGEST_PAUSE)
+        raise AssertionError
+
+    def _adopt(self, found: BatchInfo, lost: ServerError) -> BatchInfo:
+        """Return the batch of that name, if it is the one that was submitted."""
+        end = time.monotonic() + BIRTH
+        while self._is_disputed(found) and time.monotonic() < end:  # until the other one knows
+            time.sleep(FIRST_PAUSE)
+        if self._is_anothers(found):
+            raise NotSubmitted(
+                f"nothing was submitted: the name {self._name!r} went to batch {found.id}"
+                f" ({found.owner or 'no owner'}, {found.state}) in the meantime\n"
+                "Give another name, or choose with if_exists (--if-exists)."
+            ) from lost
+        if not self._is_mine(found):
+            advice = "Set `user` to the name under which the server knows you, and such a batch is recognised."
+            if self._is_disputed(found):
+                advice = "Another notebook of yours submitted the same name at the same time: give each its own."
+            raise SubmitUnknown(
+                f"the answer to the submission was lost; there is a new batch {found.label} of"
+                f" {found.owner or 'no owner'}, and nobody can say whether it is this one: {lost}\n{advice}",
+                name=self._name,
+            ) from lost
+        end = time.monotonic() + BIRTH
+        while is_unborn(found) and time.monotonic() < end:  # the server is at it, or gave up
+            time.sleep(FIRST_PAUSE)
+            with contextlib.suppress(ServerError):
+                found = self._look() or found
+        doubt = ""
+        if is_unborn(found):
+            doubt = "; it has no log yet: if that stays so, Livy refused it, and it can be killed"
+        self._report(
+            f"the answer to the submission was lost: batch {found.label} was found by its name{doubt}"
+        )
+        self._adopted = True
+        return found
+
+    def _unknown(self, lost: LivyError) -> SubmitUnknown:
+        return SubmitUnknown(
+            f"the answer to the submission was lost, and no batch {self._name!r} is to be seen: {lost}\n"
+            f"It may still appear: look with %livy_batches --name {self._name} before submitting again.",
+            name=self._name,
+        )
+
+    def _may_repeat(self) -> bool:
+        """Say whether a second POST cannot start a second batch."""
+        if not self._names_are_unique:
+            with contextlib.suppress(ServerError):
+                self._names_are_unique = has_unique_names(self._client)
+        return self._names_are_unique and (not self._was_away or self._is_remembered())
+
+    def _is_remembered(self) -> bool:
+        """Say whether the server still knows an earlier batch, and so every name it ever took."""
+        if self._witness is None or self._witness.name is None:
+            return False
+        try:
+            return self._client.batch(self._witness.name).id == self._witness.id
+        except ServerError:
+            return False
+
+    # -- the batch of that name -------------------------------------------------------------------
+
+    def _look(self) -> BatchInfo | None:
+        return by_name(self._client, self._name)
+
+    def _is_anothers(self, found: BatchInfo) -> bool:
+        owners = {found.owner, self._intent.user}
+        differ = None not in owners and len(owners) > 1
+        return found.id in self._intent.held or (
+            not is_unique(self._name) and (differ or "submitted" in self._rivals(found))
+        )
+
+    def _is_mine(self, found: BatchInfo) -> bool:
+        mine = is_mine(found, self._name, self._intent.user, self._intent.held)
+        return mine and (is_unique(self._name) or not self._rivals(found))
+
+    def _is_disputed(self, found: BatchInfo) -> bool:
+        """Say whether it may be what another notebook of this user submits under the same name."""
+        rivals = set() if is_unique(self._name) else self._rivals(found)
+        return bool(rivals) and "submitted" not in rivals
+
+    def _rivals(self, found: BatchInfo) -> set[str]:
+        """Return what became of other submissions that this batch may be."""
+        return {entry.outcome for entry in self._history.rivals(self._key, found.id)}
+
+    # -- an interrupt -----------------------------------------------------------------------------
+
+    def _interrupted(self) -> LivyError:
+        """Return what an interrupt leaves, after one quick look."""
+        if self._info is None and self._in_doubt:
+            self._info = self._glance()
+        if self._info is not None:
+            return runs_on(self._info)
+        if self._in_doubt:
+            return SubmitUnknown(
+                f"interrupted while batch {self._name!r} was being submitted: it may have started\n"
+                f"Look with %livy_batches --name {self._name} before submitting again.",
+                name=self._name,
+            )
+        return NotSubmitted("interrupted: nothing was submitted")
+
+    def _glance(self) -> BatchInfo | None:
+        """Look once, in a thread: a server that hangs keeps nobody who has interrupted."""
+        seen: list[BatchInfo | None] = []
+
+        def look() -> None:
+            with contextlib.suppress(LivyError):
+                seen.append(self._look())
+
+        thread = threading.Thread(target=look, name="livy_magic glance", daemon=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            thread.start()
+            thread.join(GLANCE)
+        found = seen[0] if seen else None
+        return found if found is not None and self._is_mine(found) else None
+
+
+@contextlib.contextmanager
+def nothing_yet() -> Iterator[None]:
+    """Say of trouble with the server, and of an interrupt, that nothing was submitted so far."""
+    try:
+        yield
+    except (ServerError, BatchGone) as problem:
+        raise NotSubmitted(f"nothing was submitted: {problem}") from problem
+    except KeyboardInterrupt:
+        raise NotSubmitted("interrupted: nothing was submitted") from None
+
+
+def runs_on(info: BatchInfo) -> WaitInterrupted:
+    """Return what is said of an interrupt that came when the batch was there."""
+    return WaitInterrupted(
+        f"interrupted, but batch {info.label} has been submitted, and runs on\n"
+        f"%livy_kill {info.id} ends it."
+    )
+
+
+def pauses() -> Iterator[float]:
+    """Yield the seconds between looks, longer each time."""
+    pause = FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(2 * pause, LONGEST_PAUSE)
