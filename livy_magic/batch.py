@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from . import export
 from .display import FROM_HISTORY, LONGEST_LINE
@@ -20,7 +20,7 @@ from .errors import (
     Unreachable,
     WaitTimeout,
 )
-from .history import recorder
+from .history import Entry, recorder
 from .protocol import fields
 from .protocol.client import GATEWAY, LivyClient
 from .protocol.identity import is_another
@@ -33,9 +33,6 @@ from .submit.plan import IfExists, Plan
 from .watch.snapshot import Snapshot
 from .watch.watch import Watch
 from .watch.watcher import Watcher
-
-if TYPE_CHECKING:  # SQLite and what belongs to it are loaded by the first submission
-    from .history import Entry
 
 # Kinds of log lines that are the program's own.
 OUTPUT: frozenset[Kind] = frozenset({"program", "gap"})

@@ -5,15 +5,12 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from .history import Entry
 from .protocol.models import BatchInfo, is_final, is_success
 from .redact import plain
 from .watch.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    from .history import Entry
 
 _COLUMNS = ("id", "state", "name", "owner", "application")
 _LEFT = ' style="text-align:left"'

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, get_args
+from typing import Any, TypeAlias, get_args
 from weakref import WeakValueDictionary
 
 from requests.auth import AuthBase
@@ -18,7 +18,7 @@ from requests.auth import AuthBase
 from . import local
 from .batch import Batch
 from .errors import BatchGone, NotFound
-from .history import recorder
+from .history import Entry, History, Intent, current, recorder
 from .progress import Patient, Report, silent
 from .protocol import fields
 from .protocol.client import LivyClient
@@ -35,9 +35,6 @@ from .submit.orphans import settle_in_background
 from .submit.plan import IfExists, Plan, Planner, check_choice, runs_the_same, with_free_name
 from .submit.submission import nothing_yet, runs_on, submit
 from .watch.watcher import Watcher
-
-if TYPE_CHECKING:
-    from .history import Entry, History
 
 _Identity: TypeAlias = tuple[BatchId, str | None, str | None]  # id, name, owner
 
@@ -183,8 +180,6 @@ class Livy:
     @property
     def history(self) -> History:
         """Where submissions are remembered."""
-        from .history import current  # not before it is needed
-
         return current()
 
     @cached_property
@@ -437,8 +432,6 @@ class Livy:
 
     def _send(self, plan: Plan, held: Sequence[BatchId], cell: str | None, report: Report) -> Batch:
         """Submit what is staged, and return its handle."""
-        from .history import Intent
-
         submitted = time.time()
         intent = Intent(
             server=self.place,

@@ -110,7 +110,7 @@ class Database:
         """
         try:
             import fcntl  # noqa: F401 -- of no use here, but Windows has none
-            import sqlite3
+            import sqlite3  # see the module
         except ImportError as missing:
             raise HistoryError(
                 f"this Python has no {missing.name}, so there is no history"
@@ -139,7 +139,7 @@ class Database:
         with self._lock:
             connection, self._connection = self._connection, None
             if connection is not None:
-                import sqlite3
+                import sqlite3  # see the module
 
                 with contextlib.suppress(sqlite3.Error):  # a corrupt one cannot be tidied up
                     connection.close()
@@ -153,7 +153,7 @@ class Database:
 
     def _connected(self) -> sqlite3.Connection:
         """Return the connection, a new one if the file has been removed or replaced meanwhile."""
-        import sqlite3
+        import sqlite3  # see the module
 
         if self._connection is not None:
             with contextlib.suppress(FileNotFoundError):
@@ -248,7 +248,7 @@ def pragma(connection: sqlite3.Connection, name: str) -> int:
 
 
 def _configure(connection: sqlite3.Connection, folder: Path) -> None:
-    import sqlite3
+    import sqlite3  # see the module
 
     if pragma(connection, "user_version") == 0:  # it counts before the first table only
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -291,7 +291,7 @@ def _belongs_to_one_host(folder: Path) -> bool:
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Let one process at a time decide what becomes of a corrupt file."""
-    import fcntl
+    import fcntl  # Windows has none
 
     with path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -12,7 +12,6 @@ import os
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from ..protocol.log_format import Line
@@ -21,9 +20,7 @@ from ..threads import Shared
 from ..watch.log_tail import end_of_known
 from ..watch.snapshot import Snapshot
 from ..watch.watch import Watch
-
-if TYPE_CHECKING:
-    from . import History
+from .history import History, current
 
 RETRY = 60.0  # seconds after which is tried again what the history did not take
 ANCHOR = 100  # saved lines that are looked for in a log that goes on
@@ -41,8 +38,6 @@ def record(watch: Watch, key: int) -> None:
         watch: A batch that was submitted from here.
         key: The submission.
     """
-    from . import current
-
     known = current()
     before = _recordings.get((known, key))
     if before is not None and before.watch is watch:

@@ -45,7 +45,7 @@ def unpack(chunk: bytes) -> list[Line]:
     Raises:
         sqlite3.DatabaseError: It is damaged, and so is the database then.
     """
-    import sqlite3
+    import sqlite3  # loaded with the first use of the history
 
     try:
         text = zlib.decompress(chunk).decode("utf-8", "surrogatepass")

@@ -36,6 +36,6 @@ def __getattr__(name: str) -> Any:
     """Load what manages a private Livy when it is asked for: whoever has a server needs none of it."""
     if name not in __all__:
         raise AttributeError(name)
-    from . import server
+    from . import server  # see above
 
     return getattr(server, name)

@@ -76,7 +76,7 @@ def class_path(folder: Path) -> list[Path]:
 
 def from_maven(jar: Jar, folder: Path) -> Path:
     """Fetch a jar from Maven Central, whose address jgo knows."""
-    from jgo.maven import MavenContext
+    from jgo.maven import MavenContext  # takes long to load; needed once a machine
 
     group, artifact, version = jar.coordinates
     maven = MavenContext(repo_cache=folder, timeout=30)

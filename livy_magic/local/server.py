@@ -188,7 +188,7 @@ def stop() -> bool:
     Raises:
         LocalServerError: It does not stop.
     """
-    from . import processes
+    from . import processes  # loads psutil
 
     folder = _folder()
     if not folder.path.exists():
@@ -207,7 +207,7 @@ def stop() -> bool:
 
 def status() -> Status:
     """Say what runs and what it takes on the disk."""
-    from . import processes
+    from . import processes  # loads psutil
 
     folder = _folder()
     server = _running(folder)
@@ -246,7 +246,7 @@ def clean() -> int:
     Raises:
         LocalServerError: The private Livy runs.
     """
-    from . import processes
+    from . import processes  # loads psutil
 
     own = _folder()
     freed, in_use = 0, False

@@ -156,7 +156,7 @@ def _is_comment(line: str) -> bool:
 
 def _read_yaml(top: list[str]) -> dict[str, Any]:
     """Return the cell options; all scalars stay text, so that 1.50 and 2026-01-01 stay themselves."""
-    import yaml
+    import yaml  # only a cell with options needs it
 
     class Loader(yaml.BaseLoader):
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

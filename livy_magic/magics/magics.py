@@ -16,13 +16,14 @@ from .. import local
 from ..batch import Batch
 from ..errors import WaitInterrupted
 from ..export import rendered
-from ..history import recorder
+from ..history import current, recorder
 from ..livy import Livy
 from ..protocol import fields
 from ..protocol.models import STATES, BatchRequest, Code
 from ..redact import plain
 from ..settings import describe
 from .completion import matcher
+from .forget import forget
 from .line import expand, split
 from .options import (
     BATCHES,
@@ -149,8 +150,8 @@ class LivyMagics(Magics):
         in YAML; or such lines alone, with `#| file:`; or a spark-submit command, of several lines if
         need be; or a POST body in JSON.
         """
-        from .application import application, param
-        from .cell import parse_cell
+        from .application import application, param  # only cells need it
+        from .cell import parse_cell  # only cells need it
 
         parsed = self._parse(line, CELL, first="the first argument")
         content = parse_cell(cell, line_file=parsed.file)
@@ -203,12 +204,9 @@ class LivyMagics(Magics):
         The log of each stays readable: %livy_log NAME.
         """
         parsed = self._parse(line, HISTORY, most=1 if "--forget" in line else 0)
-        from ..history import current  # not before it is needed
 
         recorder.flush()
         if parsed.has("forget"):
-            from .forget import forget
-
             print(forget(parsed, self._names()))
             return None
         if parsed.has("older") or parsed.has("all"):

@@ -143,7 +143,7 @@ class Properties:
         return {**self._of_file, **conf, **self._of_options}
 
     def _read(self, file: str) -> None:
-        import javaproperties
+        import javaproperties  # only --properties-file needs it
 
         path = Path(file).expanduser()
         try:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .. import local
 from ..batch import Batch
 from ..display import history_html, history_text, table_html, table_text
-
-if TYPE_CHECKING:
-    from ..history import Entry
+from ..history import Entry
 
 
 class BatchList(list[Batch]):

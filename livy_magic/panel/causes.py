@@ -10,16 +10,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..display import first_line
 from ..errors import HistoryError
+from ..history import Entry
+from ..livy import Livy
 from .notes import cause
 from .rows import Row, Rows
-
-if TYPE_CHECKING:
-    from ..history import Entry
-    from ..livy import Livy
 
 AT_ONCE = 20  # batches, the newest, that are asked for in the history at a time
 PATIENCE = 60.0  # seconds that the history may take to have a log's end

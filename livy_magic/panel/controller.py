@@ -19,21 +19,19 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from ..batch import Batch
 from ..display import first_line
 from ..errors import HistoryError, LivyError, NotLivy, ServerError, Unauthorized, Unreachable
+from ..history import Entry
+from ..livy import Livy
 from ..protocol.models import BatchInfo
 from ..watch.server_list import ListSnapshot
 from .actions import Actions, answer
 from .causes import Causes
 from .logview import LogView
 from .rows import Changes, Row, Rows
-
-if TYPE_CHECKING:
-    from ..history import Entry
-    from ..livy import Livy
 
 Message: TypeAlias = Mapping[str, Any]
 Send: TypeAlias = Callable[[dict[str, Any], Sequence[bytes]], None]

@@ -52,7 +52,7 @@ class Places:
             return {"text": f"Only JupyterLab can show the panel {where}.", "hide": False}
         if self._beside is None:
             try:
-                from sidecar import Sidecar
+                from sidecar import Sidecar  # an extra, which may not be installed
             except ImportError:
                 text = f"To show the panel {where}: pip install 'livy-magic[lab]', then reload the page."
                 return {"text": text, "hide": False}

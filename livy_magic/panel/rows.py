@@ -10,17 +10,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..display import FROM_HISTORY
+from ..history import Entry
 from ..protocol.identity import contradicts, is_another
 from ..protocol.models import BatchId, BatchInfo, is_final, is_success
 from ..redact import plain
 from ..watch.server_list import ListSnapshot
 from .notes import note
-
-if TYPE_CHECKING:
-    from ..history import Entry
 
 COLUMNS = (
     "row", "id", "name", "owner", "state", "app", "mine", "start", "exact", "end",

@@ -344,7 +344,7 @@ class KerberosAuth(AuthBase):
 
     def __init__(self, *, hostname: str | None = None) -> None:
         try:
-            import requests_kerberos
+            import requests_kerberos  # an extra, which may not be installed
         except ImportError:
             raise ConfigError(
                 "auth kerberos needs the package requests-kerberos\n"

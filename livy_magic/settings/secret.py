@@ -86,8 +86,8 @@ def _from_environment(name: str, environ: Mapping[str, str]) -> str:
 
 def _from_keyring(service: str, user: str) -> str:
     try:
-        import keyring
-        import keyring.errors
+        import keyring  # may not be installed
+        import keyring.errors  # see above
     except ImportError:
         raise ConfigError(
             "the password is in a keyring, which needs the package keyring\n"
@@ -110,7 +110,7 @@ def from_netrc(url: str, user: str | None) -> tuple[str, str]:
     Raises:
         ConfigError: There is none, or none of this user, or netrc cannot be read.
     """
-    from netrc import NetrcParseError
+    from netrc import NetrcParseError  # only netrc needs it
 
     try:
         entry = get_netrc_auth(url, raise_errors=True)
@@ -137,7 +137,7 @@ def _from_prompt(ask: Callable[[str], str], question: str) -> str:
 
 
 def _from_command(argv: list[str]) -> str:
-    import subprocess
+    import subprocess  # only a command needs it
 
     what = f"token command {argv[0]}"
     try:

@@ -174,7 +174,7 @@ class Files:
             ConfigError: A file cannot be read, or has a key that means nothing.
         """
         if folders is None:
-            from jupyter_core.paths import jupyter_config_path
+            from jupyter_core.paths import jupyter_config_path  # takes long to load
 
             folders = [Path(folder) for folder in jupyter_config_path()]
         default: Layer = {}
@@ -216,7 +216,7 @@ class Files:
 
 
 def _content(path: Path) -> Mapping[str, Any]:
-    import yaml
+    import yaml  # only a file of profiles needs it
 
     try:
         # BaseLoader makes nothing but text, lists and mappings: 1.50 stays 1.50

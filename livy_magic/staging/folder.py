@@ -185,7 +185,7 @@ class Staging:
 
     def _open(self, target: str) -> tuple[Any, str]:
         """Return the file system, and the path of ``target`` in it."""
-        import fsspec
+        import fsspec  # takes long to load
 
         # Only our own URL is parsed: in a file's name, a "?" or "#" means nothing.
         fs, root = fsspec.core.url_to_fs(self.url, **self._options)
@@ -244,7 +244,7 @@ def _copy(upload: Upload, file: BinaryIO, report: Report) -> None:
 
 
 def _is_local(fs: Any) -> bool:
-    from fsspec.implementations.local import LocalFileSystem
+    from fsspec.implementations.local import LocalFileSystem  # as above
 
     return isinstance(fs, LocalFileSystem)
 

@@ -7,16 +7,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..errors import LivyError
+from ..history import Entry, History
 from ..protocol.client import LivyClient
 from .evidence import by_name, is_mine
 from .names import is_unique
 from .submission import PATIENCE, pauses
-
-if TYPE_CHECKING:
-    from ..history import Entry, History
 
 LOOKS = 12
 

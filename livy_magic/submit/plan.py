@@ -7,9 +7,10 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from ..errors import InvalidRequest, LivyError, NotSubmitted
+from ..history import Entry
 from ..local import LocalServer
 from ..progress import Report
 from ..protocol import fields
@@ -18,9 +19,6 @@ from ..redact import MASK
 from ..staging.folder import Staging, Upload
 from ..staging.paths import StageMode, resolve
 from .names import another, unique
-
-if TYPE_CHECKING:
-    from ..history import Entry
 
 IfExists: TypeAlias = Literal["fail", "attach", "replace", "rename"]
 

@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..errors import (
     BatchGone,
@@ -28,6 +27,7 @@ from ..errors import (
     Unauthorized,
     WaitInterrupted,
 )
+from ..history import History, Intent
 from ..progress import Report, silent
 from ..protocol.client import LivyClient
 from ..protocol.models import BatchInfo
@@ -42,9 +42,6 @@ from .evidence import (
     verdict,
 )
 from .names import is_unique
-
-if TYPE_CHECKING:  # SQLite is loaded by the first submission, not by the import
-    from ..history import History, Intent
 
 PATIENCE = 60.0  # seconds after a lost answer in which the POST may be repeated
 ROOM = 300.0  # seconds to wait for a server that takes no more batches now

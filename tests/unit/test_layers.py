@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tokenize
 from functools import cache
 from pathlib import Path
 
@@ -90,6 +91,33 @@ def test_a_room_says_which_files_it_has(path):
     said = ast.get_docstring(ast.parse(path.read_text())) or ""
     files = {other.stem for other in path.parent.glob("*.py")} - {"__init__", "__main__"}
     assert files <= set(re.findall(r"``(\w+)``", said))
+
+
+@pytest.mark.parametrize("path", FILES, ids=ids)
+def test_an_import_inside_a_function_says_why(path):
+    with path.open("rb") as file:
+        comments = {
+            token.start[0]
+            for token in tokenize.tokenize(file.readline)
+            if token.type == tokenize.COMMENT
+        }
+    functions = [
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    late = {
+        node.lineno
+        for node, _ in imports(path)
+        for function in functions
+        if function.lineno < node.lineno <= (function.end_lineno or 0)
+    }
+    # The comment stands behind the import, or above it and those next to it.
+    explained = {line for line in late if line in comments}
+    for line in sorted(late):
+        if line - 1 in comments | explained:
+            explained.add(line)
+    assert late == explained
 
 
 @pytest.mark.parametrize(
