@@ -31,11 +31,11 @@ from .errors import InvalidRequest
 from .local import LocalServer
 from .local.cookie import SignedCookie
 from .local.spark_submit import MASTER, WORKING_DIRECTORY
-from .protocol.fields import nearest
 from .protocol.models import POST_FIELDS, BatchRequest, Code
 from .redact import MASK, is_secret, mask_proxy, mask_url, plain
 from .settings import Settings
 from .settings.auth import AuthSpec
+from .spelling import nearest
 from .staging.folder import Upload
 from .submit.plan import Plan
 

@@ -20,7 +20,6 @@ from .batch import Batch
 from .errors import BatchGone, NotFound
 from .history import Entry, History, Intent, current, recorder
 from .progress import Patient, Report, silent
-from .protocol import fields
 from .protocol.client import LivyClient
 from .protocol.identity import is_another
 from .protocol.models import BatchId, BatchInfo, BatchRequest, is_final
@@ -28,6 +27,7 @@ from .redact import mask_url
 from .settings import Settings, profiles
 from .settings import load as load_settings
 from .settings.auth import build as build_auth
+from .spelling import nearest
 from .staging.folder import Staging
 from .staging.paths import StageMode
 from .submit.evidence import by_name
@@ -221,7 +221,7 @@ class Livy:
             if entry is not None:
                 return self.recalled(entry)
             raise NotFound(
-                f"Livy knows no batch {key!r}{fields.nearest(str(key), self.known_names())}\n"
+                f"Livy knows no batch {key!r}{nearest(str(key), self.known_names())}\n"
                 "It forgets one about ten minutes after its end, or when it is killed;"
                 " %livy_batches lists those it knows.",
                 request=problem.request,
@@ -450,7 +450,7 @@ class Livy:
             self._plans[_identity(info)] = replace(plan, uploads=())
             batch = self.handle(info, submitted, key=done.key)
             batch.keep_current()
-            self.watcher.roster.refresh()
+            self.watcher.server_list.refresh()
         except KeyboardInterrupt:
             raise runs_on(info) from None
         return batch

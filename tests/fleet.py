@@ -10,8 +10,8 @@ from contextlib import ExitStack
 
 from livy_magic.errors import Unreachable
 from livy_magic.protocol.models import BatchId, BatchInfo, BatchPage, LogPage
-from livy_magic.watch.list_pages import Listing
-from livy_magic.watch.server_list import Roster
+from livy_magic.watch.list_pages import ListPages
+from livy_magic.watch.server_list import ServerList
 from livy_magic.watch.watcher import Watcher
 
 NOTEBOOKS, RUNNING = 1000, 2
@@ -76,11 +76,11 @@ class Threadless(Watcher):
         pass
 
 
-class OneRequest(Roster):
+class OneRequest(ServerList):
     """A list of which a look takes one request, as in ``test_roster``; only one's own is made up."""
 
     def __init__(self, server: Server, mine: list[BatchInfo]) -> None:
-        super().__init__(Listing(server, server.clock), server.clock, wake=lambda: None)  # type: ignore[arg-type]
+        super().__init__(ListPages(server, server.clock), server.clock, wake=lambda: None)  # type: ignore[arg-type]
         self._server, self._mine = server, mine
 
     def _read(self, known: tuple[BatchInfo, ...], now: float) -> tuple[BatchInfo, ...]:
@@ -118,9 +118,9 @@ def requests_of_each_second() -> list[int]:
                 if number % WAITS == 1:
                     people.enter_context(watch.awaited())
             if number % PANEL == 0:
-                watcher.roster = OneRequest(server, server.batches[-RUNNING:])
+                watcher.server_list = OneRequest(server, server.batches[-RUNNING:])
                 people.enter_context(watch.looked_at())  # a log is open in it
-                people.enter_context(watcher.roster.looked_at())
+                people.enter_context(watcher.server_list.looked_at())
             watcher.tick()
             watchers.append(watcher)
             heapq.heappush(due, (server.now + watcher.pause(), number))

@@ -15,11 +15,11 @@ from typing import Any
 
 from ..batch import Batch
 from .card import Card
-from .history_warnings import Trouble
+from .history_warnings import HistoryWarnings
 from .magics import LivyMagics
 
 _history_log = logging.getLogger("livy_magic.history")
-_trouble = Trouble()
+_warnings = HistoryWarnings()
 
 
 def load(shell: Any) -> None:
@@ -27,8 +27,8 @@ def load(shell: Any) -> None:
     shell.register_magics(LivyMagics)
     magics = shell.magics_manager.registry[LivyMagics.__name__]
     shell.Completer.custom_matchers.append(magics.matcher)
-    _history_log.addHandler(_trouble)
-    shell.events.register("post_run_cell", _trouble.show)
+    _history_log.addHandler(_warnings)
+    shell.events.register("post_run_cell", _warnings.show)
     if hasattr(shell, "kernel"):  # a terminal cannot renew what it has printed
         shell.display_formatter.ipython_display_formatter.for_type(Batch, Card)
 
@@ -40,8 +40,8 @@ def unload(shell: Any) -> None:
         return
     magics.close()
     shell.Completer.custom_matchers.remove(magics.matcher)
-    _history_log.removeHandler(_trouble)
-    shell.events.unregister("post_run_cell", _trouble.show)
+    _history_log.removeHandler(_warnings)
+    shell.events.unregister("post_run_cell", _warnings.show)
     for kind in shell.magics_manager.magics.values():
         for name in [
             name for name, magic in kind.items() if getattr(magic, "__self__", None) is magics

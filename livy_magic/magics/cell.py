@@ -15,9 +15,10 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from ..errors import InvalidRequest
-from ..protocol.fields import find, nearest, read
+from ..protocol.fields import find, read
 from ..protocol.models import POST_FIELDS
 from ..redact import is_secret, mask_text
+from ..spelling import nearest
 from .line import split
 from .options import CELL, SPARK_SUBMIT, Option
 from .spark_submit import REFUSED, Properties

@@ -6,7 +6,7 @@ import logging
 from collections import deque
 
 
-class Trouble(logging.Handler):
+class HistoryWarnings(logging.Handler):
     """Keeps warnings, which may come from any thread, until a cell has run, and prints them then."""
 
     def __init__(self) -> None:

@@ -22,6 +22,7 @@ from ..protocol import fields
 from ..protocol.models import STATES, BatchRequest, Code
 from ..redact import plain
 from ..settings import describe
+from ..spelling import nearest
 from .completion import matcher
 from .forget import forget
 from .line import expand, split
@@ -92,7 +93,7 @@ class LivyMagics(Magics):
     def close(self) -> None:
         """Forget the servers, and stop watching; batches run on."""
         for panel in self._panels.values():
-            panel.desk.close()
+            panel.controller.close()
         for livy in self._servers.values():
             livy.close()
         self._panels.clear()
@@ -188,7 +189,7 @@ class LivyMagics(Magics):
         )
         # Other servers have states of their own: only one that no batch is in may be a slip.
         if not found and state and state.lower() not in STATES:
-            print(f"no batch is {state!r}{fields.nearest(state, STATES)}")
+            print(f"no batch is {state!r}{nearest(state, STATES)}")
         return BatchList(found)
 
     @no_var_expand
@@ -284,7 +285,9 @@ class LivyMagics(Magics):
 
         livy = self._server()
         panel = self._panels[livy] = self._panels.get(livy) or LivyPanel(livy)
-        panel.places.wish(next((wish for wish in ("side", "split") if parsed.has(wish)), "inline"))
+        panel.placement.wish(
+            next((wish for wish in ("side", "split") if parsed.has(wish)), "inline")
+        )
         return panel
 
     @no_var_expand
@@ -305,7 +308,7 @@ class LivyMagics(Magics):
             "clean": lambda: f"freed {local.clean() / 1e6:.0f} MB",
         }
         if verb not in LOCAL_VERBS:
-            close = fields.nearest(verb, LOCAL_VERBS) or f"; it knows {', '.join(LOCAL_VERBS)}"
+            close = nearest(verb, LOCAL_VERBS) or f"; it knows {', '.join(LOCAL_VERBS)}"
             raise UsageError(f"%livy_local does not know {verb!r}{close}")
         if parsed.has("ui") and verb != "start":
             raise UsageError("--ui goes with %livy_local start")

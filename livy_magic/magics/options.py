@@ -15,10 +15,11 @@ from typing import Any, get_args
 from IPython.core.error import UsageError
 
 from ..export import FORMS
-from ..protocol.field_types import Count, Kind, Text
-from ..protocol.fields import BY_FLAG, nearest
+from ..protocol.field_types import Count, FieldType, Text
+from ..protocol.fields import BY_FLAG
 from ..protocol.models import checked
 from ..redact import mask_text
+from ..spelling import nearest
 from ..staging.paths import StageMode
 from ..submit.plan import IfExists
 from . import spark_submit
@@ -30,7 +31,7 @@ class Variable(Text):
     metavar = "NAME"
 
     def check(self, value: object) -> str:
-        """See Kind."""
+        """See FieldType."""
         name = super().check(value)
         if not name.isidentifier() or keyword.iskeyword(name):
             raise ValueError("is no variable name")
@@ -50,7 +51,7 @@ class Option:
         help: What it does.
         short: Its short form, ``-o``.
         metavar: What its value is called; None when it takes none.
-        kind: How its value is read.
+        type: How its value is read.
         choices: The only values it takes, if they are so few.
         alone: The value when none is given; another one then only follows a ``=``.
         repeatable: May be given more than once; its value is a list.
@@ -61,7 +62,7 @@ class Option:
     help: str
     short: str | None = None
     metavar: str | None = None
-    kind: Kind = _TEXT
+    type: FieldType = _TEXT
     choices: tuple[str, ...] = ()
     alone: str | None = None
     repeatable: bool = False
@@ -89,7 +90,7 @@ class Option:
         """Return the value that ``text`` spells.
 
         Raises:
-            UsageError: It is none of the choices, or not of the option's kind.
+            UsageError: It is none of the choices, or not of the option's type.
         """
         if self.choices and text not in self.choices:
             known = ", ".join(self.choices)
@@ -97,7 +98,7 @@ class Option:
                 f"{self.flag}: {text!r} is none of {known}{nearest(text, self.choices)}"
             )
         try:
-            return self.kind.parse(text)
+            return self.type.parse(text)
         except ValueError as problem:
             raise UsageError(f"{self.flag} {self.metavar}: {text!r} {problem}") from None
 
@@ -151,7 +152,7 @@ class Parsed:
 _SUBMIT = (
     Option("--wait", "wait until the batch ends, then show what the program printed"),
     Option("--follow", "print the log while it grows, until the batch ends"),
-    Option("--out", "bind the Batch to this variable", short="-o", metavar="NAME", kind=Variable()),
+    Option("--out", "bind the Batch to this variable", short="-o", metavar="NAME", type=Variable()),
     Option("--dry-run", "print what would be sent, and send nothing",
            choices=tuple(FORMS), alone="json"),
     Option("--if-exists", "what to do when a batch has the name already",
@@ -168,7 +169,7 @@ SPARK_SUBMIT = (
             flag,
             f"{post.metadata['help']}; e.g. {post.metadata['example']}",
             short=spark_submit.SHORT.get(flag),
-            metavar=post.metadata["kind"].metavar,
+            metavar=post.metadata["type"].metavar,
             group=post.metadata["group"],
         )
         for flag, post in BY_FLAG.items()
@@ -199,7 +200,7 @@ BATCHES = (
     Option("--name", "only those whose name matches", metavar="GLOB"),
     Option("--owner", "only those of this owner", metavar="USER"),
     Option("--mine", "only those that I own, or that were submitted from here"),
-    Option("--limit", "at most so many", metavar="N", kind=Count()),
+    Option("--limit", "at most so many", metavar="N", type=Count()),
 )
 
 HISTORY = (
@@ -207,19 +208,19 @@ HISTORY = (
     Option("--name", "only those whose name matches", metavar="GLOB"),
     Option("--owner", "only those of this owner", metavar="USER"),
     Option("--mine", "as in %livy_batches; what was submitted from here is all yours"),
-    Option("--limit", "at most so many; the last 100 if not given", metavar="N", kind=Count()),
+    Option("--limit", "at most so many; the last 100 if not given", metavar="N", type=Count()),
     Option("--forget", "remove BATCH with its log, or those that --older or --name chooses"),
-    Option("--older", "with --forget: those submitted so long ago", metavar="DAYS", kind=Count()),
+    Option("--older", "with --forget: those submitted so long ago", metavar="DAYS", type=Count()),
     Option("--all", "with --forget: everything"),
 )
 
 LOG = (
     Option("--follow", "go on while it grows, until the batch ends", short="-f"),
-    Option("--tail", "only the last lines", metavar="N", kind=Count()),
+    Option("--tail", "only the last lines", metavar="N", type=Count()),
     Option("--output", "only what the program itself printed"),
 )
 
-WAIT = (Option("--timeout", "wait no longer", metavar="SECONDS", kind=Count()),)
+WAIT = (Option("--timeout", "wait no longer", metavar="SECONDS", type=Count()),)
 
 PANEL = (
     Option("--side", "in JupyterLab's side bar"),

@@ -31,8 +31,8 @@ def answer(message: Message, kind: str) -> dict[str, Any]:
     return {"type": kind, "view": message["view"], "id": message.get("id")}
 
 
-class Desk(Protocol):
-    """What actions need of the panel: :class:`~livy_magic.panel.controller.Desk` is it.
+class Controller(Protocol):
+    """What actions need of the panel: :class:`~livy_magic.panel.controller.Controller` is it.
 
     Attributes:
         livy: The server.
@@ -66,15 +66,15 @@ class Actions:
     """Does what the messages that reach the panel ask for.
 
     Args:
-        desk: Where rows and batches are found, and answers are sent.
+        controller: Where rows and batches are found, and answers are sent.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
         self._kills = threading.Semaphore(AT_ONCE)
 
     def take(self, message: Message) -> None:
-        """Do what a message asks for; called in the desk's thread."""
+        """Do what a message asks for; called in the controller's thread."""
         known: dict[str, Callable[[Message], None]] = {
             "kill": self._kill,
             "submit": self._submit,
@@ -93,7 +93,7 @@ class Actions:
             try:
                 work()
             except Exception as failure:  # noqa: BLE001 -- it is told to who asked
-                self._desk.fail(message, failure)
+                self._controller.fail(message, failure)
 
         threading.Thread(target=run, name="livy-magic-panel-action", daemon=True).start()
 
@@ -103,9 +103,9 @@ class Actions:
         for number in message["rows"]:
             one = {**message, "row": number}
             try:
-                batch = self._desk.batch(number)
+                batch = self._controller.batch(number)
             except Exception as failure:  # noqa: BLE001 -- the others are killed all the same
-                self._desk.fail(one, failure)
+                self._controller.fail(one, failure)
             else:
                 self._beside(one, partial(self._kill_one, one, batch))
 
@@ -114,7 +114,7 @@ class Actions:
             batch.look()
             had_ended = batch.done
             batch.kill()
-        self._desk.do(lambda: self._desk.has_ended(message["row"], batch.state))
+        self._controller.do(lambda: self._controller.has_ended(message["row"], batch.state))
         text = f"{batch.info.label} had ended; forgotten now" if had_ended else "killed"
         self._ack(message, ok=True, text=text)
 
@@ -123,7 +123,7 @@ class Actions:
     def _form(self, message: Message) -> None:
         batch = self._batch_or_none(message)
         form = forms.form(batch)
-        self._desk.tell(answer(message, "form") | {"row": message.get("row")} | form)
+        self._controller.tell(answer(message, "form") | {"row": message.get("row")} | form)
 
     def _submit(self, message: Message) -> None:
         batch = self._batch_or_none(message)
@@ -135,32 +135,32 @@ class Actions:
         except forms.FormErrors as wrong:
             self._ack(message, ok=False, text=str(wrong), errors=wrong.errors)
             return
-        livy = self._desk.livy
+        livy = self._controller.livy
         report = partial(self._report, message)
         if batch is None:
             new = livy.submit(request, report=report)
         else:
             fields = {field.name: getattr(request, field.name) for field in POST_FIELDS}
             new = batch.resubmit(report=report, **fields)
-        self._desk.do(lambda: self._has_submitted(message, new))
+        self._controller.do(lambda: self._has_submitted(message, new))
 
     def _has_submitted(self, message: Message, new: Batch) -> None:
-        number = self._desk.has_come(new.info)
+        number = self._controller.has_come(new.info)
         text = f"batch {new.info.label} was submitted"
         self._ack(message, ok=True, text=text, new=number)
 
     def _report(self, message: Message, text: str) -> None:
-        self._desk.tell(answer(message, "progress") | {"text": plain(text)})
+        self._controller.tell(answer(message, "progress") | {"text": plain(text)})
 
     # -- to read --
 
     def _line(self, message: Message) -> None:
-        text = forms.line(self._desk.batch(message["row"]))
-        self._desk.tell(answer(message, "line") | {"row": message["row"], "text": text})
+        text = forms.line(self._controller.batch(message["row"]))
+        self._controller.tell(answer(message, "line") | {"row": message["row"], "text": text})
 
     def _detail(self, message: Message) -> None:
-        batch = self._desk.batch(message["row"])
-        row = self._desk.row(message["row"])
+        batch = self._controller.batch(message["row"])
+        row = self._controller.row(message["row"])
         body = "" if batch.body is None else json.dumps(batch.body, indent=2, ensure_ascii=False)
         told = {
             "row": row.number,
@@ -172,17 +172,17 @@ class Actions:
         def tell() -> None:
             failed = is_final(batch.state) and not is_success(batch.state)
             cause = batch.last_words() if failed else []
-            self._desk.tell(answer(message, "detail") | told | {"cause": cause})
+            self._controller.tell(answer(message, "detail") | told | {"cause": cause})
 
         self._beside(message, tell)  # its log may have to be read first
 
     # -- what they share --
 
     def _batch_or_none(self, message: Message) -> Batch | None:
-        return None if message.get("row") is None else self._desk.batch(message["row"])
+        return None if message.get("row") is None else self._controller.batch(message["row"])
 
     def _ack(self, message: Message, *, ok: bool, text: str, **more: Any) -> None:
-        self._desk.tell(
+        self._controller.tell(
             answer(message, "ack") | {"row": message.get("row"), "ok": ok, "text": text} | more
         )
 

@@ -1,6 +1,6 @@
 """What the panel's browser side asks for, and what it is told: one thread, in order.
 
-The desk takes messages of any thread. Everything that happens is told by its own one, at most four
+The controller takes messages of any thread. Everything that happens is told by its own one, at most four
 times a second: the list's changes, the state of the server, the growing log. What takes long
 (killing, submitting) runs beside it. While no view is visible, nothing is asked of the server.
 
@@ -75,7 +75,7 @@ class View:
     log: LogView | None = field(default=None, repr=False)
 
 
-class Desk:
+class Controller:
     """Serves all views of one panel.
 
     Args:
@@ -120,7 +120,7 @@ class Desk:
             self.do(partial(self._take, message))
 
     def do(self, work: Callable[[], None]) -> None:
-        """Have something done by the desk's thread."""
+        """Have something done by the controller's thread."""
         with self._starting:  # or it could be put where the thread has just looked, and ended
             self._inbox.put(work)
             if self._thread is None or not self._thread.is_alive():
@@ -172,13 +172,13 @@ class Desk:
     def has_ended(self, number: int, state: str) -> None:
         """A batch was killed from here, and is no longer listed."""
         self._tell_changes(self._rows.end(number, state, time.time()))
-        self.livy.watcher.roster.refresh()
+        self.livy.watcher.server_list.refresh()
 
     def has_come(self, info: BatchInfo) -> int:
         """A batch was submitted from here: return the number of its row."""
         changes, number = self._rows.come(info, time.time())
         self._tell_changes(changes)
-        self.livy.watcher.roster.refresh()
+        self.livy.watcher.server_list.refresh()
         return number
 
     def _has_cause(self, number: int, cause: str) -> None:
@@ -188,7 +188,7 @@ class Desk:
     # -- the thread --
 
     def _run(self) -> None:
-        unsubscribe = self.livy.watcher.roster.subscribe(lambda _: self.do(self._note_news))
+        unsubscribe = self.livy.watcher.server_list.subscribe(lambda _: self.do(self._note_news))
         try:
             self._turn(0.0)
             while not self._has_left():
@@ -323,7 +323,7 @@ class Desk:
                 self._close(view)
         looking = any(view.visible for view in self._views.values())
         if looking and not self._is_looking:
-            self._looking.enter_context(self.livy.watcher.roster.looked_at())
+            self._looking.enter_context(self.livy.watcher.server_list.looked_at())
         elif not looking:
             self._looking.close()
         self._is_looking = looking
@@ -338,7 +338,7 @@ class Desk:
     # -- news --
 
     def _tell_news(self) -> None:
-        snapshot = self.livy.watcher.roster.snapshot
+        snapshot = self.livy.watcher.server_list.snapshot
         if snapshot.seen is None and snapshot.error is None:
             return  # the first look is under way
         if self._begun:

@@ -8,14 +8,14 @@ from typing import Any
 
 from ..batch import Batch
 from ..errors import InvalidRequest
-from ..protocol.field_types import Arguments, Conf, Count, Kind, Size, Texts
+from ..protocol.field_types import Arguments, Conf, Count, FieldType, Size, Texts
 from ..protocol.models import POST_FIELDS, BatchRequest, Code, checked
 from ..redact import MASK
 
 Values = Mapping[str, Any]  # by JSON key
 
 # The most special ones come first.
-_KINDS: tuple[tuple[type[Kind], str], ...] = (
+_KINDS: tuple[tuple[type[FieldType], str], ...] = (
     (Conf, "conf"),
     (Arguments, "args"),
     (Texts, "list"),
@@ -63,7 +63,7 @@ def form(batch: Batch | None) -> dict[str, Any]:
             "group": field.metadata["group"],
             "help": field.metadata["help"],
             "example": field.metadata["example"],
-            "kind": _kind(field.metadata["kind"]),
+            "kind": _kind(field.metadata["type"]),
             "required": field.name == "file",
         }
         for field in POST_FIELDS
@@ -133,7 +133,7 @@ def line(batch: Batch) -> str:
 _JSON_KEYS = {field.metadata["json"] for field in POST_FIELDS}
 
 
-def _kind(kind: Kind) -> str:
+def _kind(kind: FieldType) -> str:
     return next((name for known, name in _KINDS if isinstance(kind, known)), "text")
 
 

@@ -22,7 +22,7 @@ PIECE = 20_000  # lines of a piece of text, for copying and downloading
 
 
 class LogView:
-    """A batch's log, open in a view. Only the desk's thread uses it.
+    """A batch's log, open in a view. Only the controller's thread uses it.
 
     Attributes:
         batch: See above.

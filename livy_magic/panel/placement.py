@@ -15,7 +15,7 @@ ANCHORS = {"side": "right", "split": "split-right"}
 PLACES = {"side": "in the side bar", "split": "in a tab beside the notebook"}
 
 
-class Places:
+class Placement:
     """Puts a panel where a person wants it.
 
     Args:

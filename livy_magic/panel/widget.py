@@ -16,9 +16,9 @@ from ..display import first_line, table_html, table_text
 from ..errors import LivyError
 from ..livy import Livy
 from ..redact import mask_url, plain
-from .controller import Desk
+from .controller import Controller
 from .logview import MOST
-from .placement import Places
+from .placement import Placement
 
 STATIC = Path(__file__).with_name("static")
 TABLE = 50  # batches that are shown where no front end runs
@@ -50,9 +50,9 @@ class LivyPanel(anywidget.AnyWidget):
         )
         self._title = _title(livy)
         self._livy = livy
-        self.places = Places(self, f"Livy · {self._title}")
+        self.placement = Placement(self, f"Livy · {self._title}")
         self._context = contextvars.copy_context()
-        self.desk = Desk(livy, self._tell, self._greet)
+        self.controller = Controller(livy, self._tell, self._greet)
         self.on_msg(self._receive)
 
     def __repr__(self) -> str:
@@ -63,13 +63,13 @@ class LivyPanel(anywidget.AnyWidget):
         # of the browser's newest message, they let the next ones through while a cell runs. The
         # first may come before the browser has a subshell for them, so each one counts.
         self._context = contextvars.copy_context()
-        self.desk.receive(content)
+        self.controller.receive(content)
 
     def _tell(self, content: dict[str, Any], buffers: Sequence[bytes]) -> None:
         self._context.run(self.send, content, list(buffers))
 
     def _greet(self, view: Mapping[str, Any]) -> dict[str, Any] | None:
-        return self._context.copy().run(self.places.greet, view)
+        return self._context.copy().run(self.placement.greet, view)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Add what is shown where no front end runs: the newest batches as a table, and as text.
@@ -79,7 +79,7 @@ class LivyPanel(anywidget.AnyWidget):
         data, metadata = super()._repr_mimebundle_(**options) or ({}, {})
         title = f"Batches on {self._title}"
         try:
-            infos = self.desk.infos() or list(islice(self._livy.client.newest(), TABLE + 1))
+            infos = self.controller.infos() or list(islice(self._livy.client.newest(), TABLE + 1))
         except LivyError as problem:  # the panel itself goes on trying, and says so
             texts = [title, first_line(problem)]
             data["text/html"] = _paragraphs(texts)

@@ -34,7 +34,7 @@ from urllib3.util import Retry
 from ..errors import NotFound, NotLivy, ServerError, Unauthorized, Unreachable
 from ..redact import mask_url, plain
 from .field_types import LARGEST_INT
-from .list_cache import Views
+from .list_cache import ListCache
 from .models import BatchId, BatchInfo, BatchPage, BatchRequest, LogPage
 
 PAGE = 100  # batches a listing request asks for
@@ -125,7 +125,7 @@ class LivyClient:
         self._kill_timeout = (timeout[0], kill_timeout)
         self._cookies = RequestsCookieJar()
         self._local = threading.local()
-        self._views = Views()
+        self._list_cache = ListCache()
 
     def __repr__(self) -> str:
         return f"LivyClient({mask_url(self.url)!r})"
@@ -153,7 +153,7 @@ class LivyClient:
         response, request = self._send("GET", "/batches", query=query)
         response.encoding = response.encoding or "utf-8"  # requests would guess, and slowly
         try:
-            return self._views.read(response.text, start, request)
+            return self._list_cache.read(response.text, start, request)
         except (ValueError, RecursionError) as failure:
             raise _no_json(response, request) from failure
 

@@ -25,7 +25,7 @@ class EntryError(ValueError):
     """One entry of a value is bad; the text names it, and so is a sentence without the value."""
 
 
-class Kind(ABC):
+class FieldType(ABC):
     """How the values of one POST field are checked and read."""
 
     metavar: str
@@ -43,13 +43,13 @@ class Kind(ABC):
         return value
 
 
-class Text(Kind):
+class Text(FieldType):
     """Any text that is not empty."""
 
     metavar = "TEXT"
 
     def check(self, value: object) -> str:
-        """See Kind."""
+        """See FieldType."""
         if not isinstance(value, str):
             raise ValueError("is not text")
         if not value.strip():
@@ -65,7 +65,7 @@ class Name(Text):
     metavar = "NAME"
 
     def check(self, value: object) -> str:
-        """See Kind."""
+        """See FieldType."""
         name = super().check(value)
         if name.isdecimal():
             raise ValueError("is all digits, which Livy takes for a batch id")
@@ -80,7 +80,7 @@ class Size(Text):
     metavar = "SIZE"
 
     def check(self, value: object) -> str:
-        """See Kind."""
+        """See FieldType."""
         size = super().check(value)
         if not _SIZE.fullmatch(size):
             raise ValueError("is no memory size: a whole number and k, m, g or t")
@@ -88,14 +88,14 @@ class Size(Text):
 
 
 @dataclass(frozen=True)
-class Count(Kind):
+class Count(FieldType):
     """A whole number; sent as a JSON integer, since Livy answers a string with a 500."""
 
     least: int = 1
     metavar = "N"
 
     def check(self, value: object) -> int:
-        """See Kind."""
+        """See FieldType."""
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValueError("is not a whole number")
         if not self.least <= value <= LARGEST_INT:
@@ -103,19 +103,19 @@ class Count(Kind):
         return value
 
     def parse(self, text: str) -> int:
-        """See Kind."""
+        """See FieldType."""
         if not re.fullmatch(r"[+-]?[0-9]+", text.strip()):
             raise ValueError("is not a whole number")
         return self.check(int(text))
 
 
-class Texts(Kind):
+class Texts(FieldType):
     """A list of paths or URIs; in text, separated by commas as spark-submit has it."""
 
     metavar = "A,B,…"
 
     def check(self, value: object) -> tuple[str, ...]:
-        """See Kind."""
+        """See FieldType."""
         if isinstance(value, str) or not isinstance(value, Sequence):
             raise ValueError("is not a list")
         return tuple(self._entry(number, item) for number, item in enumerate(value, start=1))
@@ -135,11 +135,11 @@ class Texts(Kind):
         return value
 
     def parse(self, text: str) -> tuple[str, ...]:
-        """See Kind."""
+        """See FieldType."""
         return self.check([item.strip() for item in text.split(",")])
 
     def to_json(self, value: object) -> list[str]:
-        """See Kind."""
+        """See FieldType."""
         assert isinstance(value, tuple)
         return list(value)
 
@@ -156,17 +156,17 @@ class Arguments(Texts):
         return scalar_text(value)
 
     def parse(self, text: str) -> tuple[str, ...]:
-        """See Kind."""
+        """See FieldType."""
         return (text,)
 
 
-class Conf(Kind):
+class Conf(FieldType):
     """Spark properties; in text, ``key=value``."""
 
     metavar = "KEY=VALUE"
 
     def check(self, value: object) -> Mapping[str, str]:
-        """See Kind."""
+        """See FieldType."""
         if not isinstance(value, Mapping):
             raise ValueError("is not a mapping of property names to values")
         checked: dict[str, str] = {}
@@ -181,14 +181,14 @@ class Conf(Kind):
         return MappingProxyType(checked)
 
     def parse(self, text: str) -> Mapping[str, str]:
-        """See Kind."""
+        """See FieldType."""
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
             raise ValueError("is not of the form key=value, without blanks")
         return self.check({key.strip(): value})
 
     def to_json(self, value: object) -> dict[str, str]:
-        """See Kind."""
+        """See FieldType."""
         assert isinstance(value, Mapping)
         return dict(value)
 

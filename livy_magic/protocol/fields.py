@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InvalidRequest
+from ..spelling import nearest
 from .models import POST_FIELDS, checked
 
 Field = dataclasses.Field[Any]
@@ -27,14 +28,6 @@ _BY_SPELLING: dict[str, Field] = {
 BY_FLAG: dict[str, Field] = {
     field.metadata["flag"]: field for field in POST_FIELDS if field.metadata["flag"]
 }
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean X?"`` for the known word nearest to ``word``, or nothing."""
-    import difflib  # only a mistake needs it
-
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def find(spelling: str) -> Field | None:
@@ -79,6 +72,6 @@ def markdown_table() -> str:
     rows = ["| option | POST field | value | what it is |", "|---|---|---|---|"]
     for field in POST_FIELDS:
         meta = field.metadata
-        flag = f"`{meta['flag']} {meta['kind'].metavar}`" if meta["flag"] else meta["kind"].metavar
+        flag = f"`{meta['flag']} {meta['type'].metavar}`" if meta["flag"] else meta["type"].metavar
         rows.append(f"| {flag} | `{meta['json']}` | `{meta['example']}` | {meta['help']} |")
     return "\n".join(rows)

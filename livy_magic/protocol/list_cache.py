@@ -18,7 +18,7 @@ _BETWEEN = re.compile(r"\s*,\s*|\s*(?=\])")
 _decode = json.JSONDecoder().raw_decode
 
 
-class Views:
+class ListCache:
     """The last answer to ``GET /batches``: the text of each view, and what it says."""
 
     def __init__(self) -> None:

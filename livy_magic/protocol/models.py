@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from ..errors import InvalidRequest, NotLivy
 from ..redact import is_secret, mask_body, plain
-from .field_types import Arguments, Conf, Count, EntryError, Kind, Name, Size, Text, Texts
+from .field_types import Arguments, Conf, Count, EntryError, FieldType, Name, Size, Text, Texts
 
 BatchId: TypeAlias = int | str  # Livy counts; other servers that speak the API use GUIDs
 
@@ -53,7 +53,7 @@ class _File(Text):
     metavar = "FILE"
 
     def check(self, value: object) -> str | Code:  # type: ignore[override]
-        """See Kind."""
+        """See FieldType."""
         if not isinstance(value, Code):
             return super().check(value)
         if not value.text.strip():
@@ -61,9 +61,17 @@ class _File(Text):
         return value
 
 
-def _field(kind: Kind, *, json: str, flag: str | None, example: str, group: str, help: str) -> Any:  # noqa: A002
+def _field(
+    type_: FieldType,
+    *,
+    json: str,
+    flag: str | None,
+    example: str,
+    group: str,
+    help: str,  # noqa: A002
+) -> Any:
     metadata = {
-        "kind": kind, "json": json, "flag": flag, "example": example, "group": group, "help": help,
+        "type": type_, "json": json, "flag": flag, "example": example, "group": group, "help": help,
     }  # fmt: skip
     return dataclasses.field(default=None, metadata=metadata)
 
@@ -198,7 +206,7 @@ class BatchRequest:
             if isinstance(value, Code):
                 value = f"<{len(value.text.splitlines())} lines of code>"
             if value is not None:
-                body[field.metadata["json"]] = field.metadata["kind"].to_json(value)
+                body[field.metadata["json"]] = field.metadata["type"].to_json(value)
         return body | dict(self.extra)
 
     def replace(self, **changes: Any) -> BatchRequest:
@@ -215,9 +223,9 @@ def checked(field: dataclasses.Field[Any], value: object, *, text: bool = False)
     Raises:
         InvalidRequest: With the field, the bad value and a good example.
     """
-    kind: Kind = field.metadata["kind"]
+    type_: FieldType = field.metadata["type"]
     try:
-        return kind.parse(value) if text and isinstance(value, str) else kind.check(value)
+        return type_.parse(value) if text and isinstance(value, str) else type_.check(value)
     except ValueError as problem:
         raise InvalidRequest(_complaint(field, value, problem)) from None
 

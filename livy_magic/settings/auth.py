@@ -40,7 +40,7 @@ from requests import PreparedRequest, Response
 from requests.auth import AuthBase
 
 from ..errors import ConfigError
-from ..protocol.fields import nearest
+from ..spelling import nearest
 from .secret import Secret, called, from_netrc, imported, read_secret
 
 _TOKEN = re.compile(r"[!-~]+")

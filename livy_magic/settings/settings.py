@@ -221,7 +221,7 @@ def describe(settings: Settings) -> list[tuple[str, str, str]]:
 
 def _shown_defaults(defaults: Mapping[str, Any]) -> str:
     body = {
-        field.metadata["json"]: field.metadata["kind"].to_json(defaults[field.name])
+        field.metadata["json"]: field.metadata["type"].to_json(defaults[field.name])
         for field in POST_FIELDS
         if field.name in defaults
     }

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 from ..errors import ConfigError
-from ..protocol.fields import nearest
+from ..spelling import nearest
 from .secret import Secret
 from .values import EXAMPLE, LOCAL, READERS, Environ, mapping, take_login
 

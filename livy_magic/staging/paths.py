@@ -15,9 +15,9 @@ from urllib.parse import quote, unquote
 
 from ..errors import InvalidRequest, StagingError
 from ..progress import Report, silent
-from ..protocol.fields import nearest
 from ..protocol.models import POST_FIELDS, BatchRequest, Code
 from ..redact import mask_url
+from ..spelling import nearest
 from . import packages
 from .folder import ILLEGAL_IN_URI, SCHEME, Staging, Upload, plain_name
 

@@ -29,7 +29,7 @@ _OF_THE_LIST = {
 }
 
 
-class Listing:
+class ListPages:
     """Where batches stand in the list of one server.
 
     Args:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ..errors import LivyError
 from ..protocol.models import BatchId, BatchInfo, BatchPage, is_final
 from ..threads import Published
-from .list_pages import NEAR, Listing
+from .list_pages import NEAR, ListPages
 from .schedule import list_pause
 from .snapshot import explained
 
@@ -42,11 +42,11 @@ class ListSnapshot:
     stale_since: float | None = None
 
 
-class Roster(Published[ListSnapshot]):
+class ServerList(Published[ListSnapshot]):
     """The list of one server, for those who look at it. Any thread may call the public methods.
 
     Args:
-        listing: Where batches stand in the list.
+        pages: Where batches stand in the list.
         clock: Seconds since the epoch.
         wake: Tells the watcher's thread that somebody looks, or wants to know now.
 
@@ -55,10 +55,10 @@ class Roster(Published[ListSnapshot]):
     """
 
     def __init__(
-        self, listing: Listing, clock: Callable[[], float], wake: Callable[[], None]
+        self, pages: ListPages, clock: Callable[[], float], wake: Callable[[], None]
     ) -> None:
         super().__init__()
-        self._listing = listing
+        self._pages = pages
         self._clock = clock
         self._wake = wake
         self._snapshot = ListSnapshot()
@@ -146,7 +146,7 @@ class Roster(Published[ListSnapshot]):
         if len(known) + len(new) != page.total and now - self._read_whole >= AGAIN:
             self._read_whole = now
             return self._read_all(page.total)
-        self.fresh |= self._listing.views(running - self.fresh.keys(), least=1)
+        self.fresh |= self._pages.views(running - self.fresh.keys(), least=1)
         return (*(self.fresh.get(info.id, info) for info in known), *new)
 
     def _start(self, running: Collection[BatchId]) -> int:
@@ -154,14 +154,14 @@ class Roster(Published[ListSnapshot]):
         if self._total <= SHORT:
             return 0
         start = max(0, self._total - NEWEST)
-        for place in sorted(self._listing.places(running), reverse=True):
+        for place in sorted(self._pages.places(running), reverse=True):
             if place < start - NEAR:
                 break
             start = min(start, place)
         return start
 
     def _read_from(self, start: int) -> BatchPage:
-        page = self._listing.read(start, max(self._total - start, 0) + AT_ONCE)
+        page = self._pages.read(start, max(self._total - start, 0) + AT_ONCE)
         self._total = page.total
         self.fresh = {info.id: info for info in page.batches}
         return page
@@ -172,7 +172,7 @@ class Roster(Published[ListSnapshot]):
         end = total
         while end > 0:
             start = max(0, end - AT_ONCE)
-            for info in reversed(self._listing.read(start, end - start).batches):
+            for info in reversed(self._pages.read(start, end - start).batches):
                 found.setdefault(info.id, info)
             end = start
         self.fresh = found

@@ -13,9 +13,9 @@ from ..protocol.client import LivyClient
 from ..protocol.identity import contradicts
 from ..protocol.models import BatchId, BatchInfo
 from ..threads import Shared
-from .list_pages import Listing
+from .list_pages import ListPages
 from .schedule import LONGEST, backoff, interval
-from .server_list import Roster
+from .server_list import ServerList
 from .snapshot import explained
 from .watch import LATE, Watch
 
@@ -32,7 +32,7 @@ class Watcher(Shared):
         rng: Where the jitter of pauses after failures comes from.
 
     Attributes:
-        roster: The server's whole list.
+        server_list: The server's whole list.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class Watcher(Shared):
         self._watched: list[Watch] = []
         self._thread: threading.Thread | None = None
         self._stopping = False
-        self._listing = Listing(client, clock)
-        self.roster = Roster(self._listing, clock, wake=self._wake)
+        self._pages = ListPages(client, clock)
+        self.server_list = ServerList(self._pages, clock, wake=self._wake)
         self._ticked = clock()
         self._failures = 0
         self._backoff = 0.0
@@ -115,7 +115,7 @@ class Watcher(Shared):
     def pause(self) -> float:
         """Return the seconds until the next tick, from the clock and what is known of the batches."""
         with self._lock:
-            if self.roster.wanted or any(watch.wanted for watch in self._watched):
+            if self.server_list.wanted or any(watch.wanted for watch in self._watched):
                 return 0.0
             return self._rest()
 
@@ -126,8 +126,8 @@ class Watcher(Shared):
             # Who asks from here on, may not be answered by what is read for those before.
             asked = {watch: watch.asked for watch in self._watched if due or watch.wanted}
             watched = len(self._watched)
-            with_list = self.roster.wanted or (due and self.roster.is_looked_at)
-        problems = [self.roster.look()] if with_list else []
+            with_list = self.server_list.wanted or (due and self.server_list.is_looked_at)
+        problems = [self.server_list.look()] if with_list else []
         seen = self._views([watch.snapshot.info.id for watch in asked], with_list=with_list)
         for watch, before in asked.items():
             if self._stopping:
@@ -151,13 +151,13 @@ class Watcher(Shared):
     ) -> Mapping[BatchId, BatchInfo | LivyError]:
         """Return what the server's list says of batches, or why it cannot be had."""
         if with_list:
-            problem = self.roster.snapshot.error
+            problem = self.server_list.snapshot.error
             if problem is None:
-                return self.roster.fresh
+                return self.server_list.fresh
             if isinstance(problem, (Unreachable, Unauthorized)):
                 return dict.fromkeys(ids, problem)
         try:
-            return self._listing.views(ids)
+            return self._pages.views(ids)
         except Exception as failure:  # noqa: BLE001 -- no look fails but in its snapshot
             return dict.fromkeys(ids, explained(failure))
 
@@ -183,8 +183,8 @@ class Watcher(Shared):
                 looked_at=any(watch.is_looked_at for watch in watches),
                 turnover=min(watch.turnover for watch in watches),
             )
-        if self.roster.is_looked_at:
-            every = min(every, self.roster.pause)
+        if self.server_list.is_looked_at:
+            every = min(every, self.server_list.pause)
         return min(every, LATE) if any(watch.is_ending for watch in watches) else every
 
     def _start(self) -> None:
@@ -198,7 +198,7 @@ class Watcher(Shared):
     def _sleep(self) -> bool:
         """Wait for the next tick; False when there is none, and the thread ends."""
         with self._lock:
-            while (self._watched or self.roster.is_looked_at) and not self._stopping:
+            while (self._watched or self.server_list.is_looked_at) and not self._stopping:
                 pause = self.pause()
                 if pause <= 0:
                     return True

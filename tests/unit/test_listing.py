@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from livy_magic.errors import NotLivy, ServerError, Unauthorized, Unreachable
 from livy_magic.protocol.models import BatchId, BatchInfo, BatchPage
-from livy_magic.watch.list_pages import AGAIN, Listing
+from livy_magic.watch.list_pages import AGAIN, ListPages
 
 
 class Server:
@@ -32,7 +32,7 @@ class Asked:
     def __init__(self, *ids: BatchId) -> None:
         self.now = 1000.0
         self.server = Server(*ids)
-        self.listing = Listing(self.server, lambda: self.now)  # type: ignore[arg-type]
+        self.listing = ListPages(self.server, lambda: self.now)  # type: ignore[arg-type]
 
     def found(self, *wanted: BatchId) -> set[BatchId]:
         self.server.asked.clear()

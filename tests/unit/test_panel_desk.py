@@ -14,7 +14,7 @@ from livy_magic import BatchRequest, Livy
 from livy_magic.errors import NotFound, Unauthorized, Unreachable
 from livy_magic.history import Intent
 from livy_magic.panel import controller as desk_module
-from livy_magic.panel.controller import Desk
+from livy_magic.panel.controller import Controller
 from livy_magic.panel.rows import COLUMNS
 from livy_magic.protocol.log_format import Line
 from livy_magic.protocol.models import BatchId, BatchInfo, BatchPage, LogPage
@@ -66,7 +66,7 @@ class Server:
 
 
 class Panel:
-    """A desk, and what a browser hears of it."""
+    """A controller, and what a browser hears of it."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -75,7 +75,7 @@ class Panel:
         self.livy.watcher = Watcher(server)  # type: ignore[arg-type]
         self.heard: list[tuple[Message, list[bytes]]] = []
         self._news = threading.Condition()
-        self.desk = Desk(self.livy, self._hear)
+        self.controller = Controller(self.livy, self._hear)
         self._number = 0
 
     def _hear(self, content: Message, buffers: Any) -> None:
@@ -100,19 +100,19 @@ class Panel:
         """Send a request, and return its answer."""
         self._number += 1
         number = self._number
-        self.desk.receive({"type": kind, "view": "v", "id": number, **members})
+        self.controller.receive({"type": kind, "view": "v", "id": number, **members})
         return self.await_(lambda c: c.get("id") == number)
 
     def await_rest(self) -> None:
-        """Wait until the desk's thread has ended."""
-        thread = self.desk._thread
+        """Wait until the controller's thread has ended."""
+        thread = self.controller._thread
         if thread is not None:
             thread.join(SOON)
             assert not thread.is_alive()
 
     def opens(self) -> dict[str, list[Any]]:
         """Say hello, and return the columns of the list."""
-        self.desk.receive(HELLO)
+        self.controller.receive(HELLO)
         _, [buffer] = self.await_(lambda c: c["type"] == "snapshot")
         columns: dict[str, list[Any]] = json.loads(zlib.decompress(buffer))["columns"]
         return columns
@@ -128,7 +128,7 @@ def panel() -> Iterator[Panel]:
     )
     panel.server.logs[1] = ["one", "two", "ValueError: no"]
     yield panel
-    panel.desk.close()
+    panel.controller.close()
     panel.livy.close()
 
 
@@ -143,7 +143,7 @@ def test_a_view_is_told_everything_and_then_what_changes(panel: Panel) -> None:
     status, _ = panel.await_(lambda c: c["type"] == "status")
     assert (status["state"], status["text"]) == ("connected", "")
     panel.server.becomes(1, "dead")
-    panel.livy.watcher.roster.refresh()
+    panel.livy.watcher.server_list.refresh()
     patch, _ = panel.await_(lambda c: c["type"] == "patch")
     assert patch["rev"] == 1
     assert [(row["row"], row["state"]) for row in rows(patch)] == [(2, "dead")]
@@ -154,7 +154,7 @@ def test_many_changes_are_one_compressed_message(panel: Panel) -> None:
     panel.opens()
     for number in range(2, 502):
         panel.server.batches[number] = BatchInfo(id=number, name=f"etl-{number}", state="running")
-    panel.livy.watcher.roster.refresh()
+    panel.livy.watcher.server_list.refresh()
     patch, [buffer] = panel.await_(lambda c: c["type"] == "patch")
     assert patch["deflate"]
     assert len(json.loads(zlib.decompress(buffer))["rows"]) == 500
@@ -163,7 +163,7 @@ def test_many_changes_are_one_compressed_message(panel: Panel) -> None:
 
 def test_a_second_view_is_told_everything_too(panel: Panel) -> None:
     panel.opens()
-    panel.desk.receive({**HELLO, "view": "w", "deflate": False})
+    panel.controller.receive({**HELLO, "view": "w", "deflate": False})
     snapshot, [buffer] = panel.await_(lambda c: c["type"] == "snapshot" and c["view"] == "w")
     assert not snapshot["deflate"]
     assert json.loads(buffer)["columns"]["name"] == ["old", "etl"]
@@ -171,25 +171,25 @@ def test_a_second_view_is_told_everything_too(panel: Panel) -> None:
 
 def test_the_server_is_asked_only_while_somebody_could_see_it(panel: Panel) -> None:
     panel.opens()
-    panel.desk.receive({"type": "visible", "view": "v", "on": False})
+    panel.controller.receive({"type": "visible", "view": "v", "on": False})
     panel.ask("ping")
     panel.ask("ping")
-    assert not panel.livy.watcher.roster.is_looked_at
-    panel.desk.receive({"type": "visible", "view": "v", "on": True})
+    assert not panel.livy.watcher.server_list.is_looked_at
+    panel.controller.receive({"type": "visible", "view": "v", "on": True})
     panel.ask("ping")
     panel.ask("ping")
-    assert panel.livy.watcher.roster.is_looked_at
-    panel.desk.receive({"type": "bye", "view": "v"})
+    assert panel.livy.watcher.server_list.is_looked_at
+    panel.controller.receive({"type": "bye", "view": "v"})
     panel.await_rest()
-    assert not panel.livy.watcher.roster.is_looked_at
+    assert not panel.livy.watcher.server_list.is_looked_at
 
 
 def test_a_view_that_is_not_heard_of_for_long_is_closed(panel: Panel, monkeypatch) -> None:
     panel.opens()
     monkeypatch.setattr(desk_module, "LISTENS", -1.0)
-    panel.desk.do(lambda: None)
+    panel.controller.do(lambda: None)
     panel.await_rest()
-    assert not panel.livy.watcher.roster.is_looked_at
+    assert not panel.livy.watcher.server_list.is_looked_at
     monkeypatch.undo()
     _, [_] = panel.ask("ping"), [0]  # it was only asleep: it is told everything anew
     panel.await_(lambda c: c["type"] == "snapshot", after=len(panel.heard) - 1)
@@ -211,13 +211,13 @@ def test_a_server_that_cannot_be_seen_is_not_a_batch_that_failed(
 ) -> None:
     panel.opens()
     panel.server.down = failure
-    panel.livy.watcher.roster.refresh()
+    panel.livy.watcher.server_list.refresh()
     status, _ = panel.await_(lambda c: c["type"] == "status" and c["state"] == state)
     assert status["text"] == text
     assert status["since"] >= status["seen"] > 0
     assert not [c for c, _ in panel.heard if c["type"] == "patch"]
     panel.server.down = None
-    panel.livy.watcher.roster.refresh()
+    panel.livy.watcher.server_list.refresh()
     panel.await_(
         lambda c: c["type"] == "status" and c["state"] == "connected", after=len(panel.heard) - 1
     )
@@ -231,7 +231,7 @@ def test_a_server_that_is_down_from_the_beginning_shows_as_that(panel: Panel) ->
 
 def test_a_log_is_told_as_it_grows(panel: Panel) -> None:
     panel.opens()
-    panel.desk.receive({"type": "open", "view": "v", "row": 2, "only": "all", "follow": True})
+    panel.controller.receive({"type": "open", "view": "v", "row": 2, "only": "all", "follow": True})
     tail, [buffer] = panel.await_(lambda c: c["type"] == "tail")
     assert (tail["total"], tail["from"], tail["kinds"]) == (3, 0, "ppe")
     assert buffer.decode() == "one\ntwo\nValueError: no"
@@ -248,7 +248,7 @@ def test_a_log_that_was_not_read_yet_is_not_done_though_its_batch_is(panel: Pane
     panel.server.becomes(1, "dead")
     panel.await_(lambda c: c["type"] == "patch")
     panel.server.reads.clear()
-    panel.desk.receive({"type": "open", "view": "v", "row": 2, "only": "all", "follow": True})
+    panel.controller.receive({"type": "open", "view": "v", "row": 2, "only": "all", "follow": True})
     log, _ = panel.await_(lambda c: c["type"] == "log")
     assert (log["total"], log["done"]) == (0, False)
     panel.server.reads.set()
@@ -259,19 +259,19 @@ def test_a_log_that_was_not_read_yet_is_not_done_though_its_batch_is(panel: Pane
 def test_a_log_that_was_read_before_is_told_at_once(panel: Panel, monkeypatch) -> None:
     panel.opens()
     open_ = {"type": "open", "view": "v", "row": 2, "follow": True}
-    panel.desk.receive(open_ | {"only": "all"})
+    panel.controller.receive(open_ | {"only": "all"})
     panel.await_(lambda c: c["type"] == "tail")
     monkeypatch.setattr(desk_module, "BEAT", 10 * SOON)
-    panel.desk.receive(open_ | {"only": "output"})
+    panel.controller.receive(open_ | {"only": "output"})
     panel.await_(lambda c: c["type"] == "tail" and c["only"] == "output")
 
 
 def test_who_reads_further_up_is_told_only_that_there_is_more(panel: Panel) -> None:
     panel.opens()
     open_ = {"type": "open", "view": "v", "row": 2, "only": "all"}
-    panel.desk.receive(open_ | {"follow": True})
+    panel.controller.receive(open_ | {"follow": True})
     panel.await_(lambda c: c["type"] == "tail")
-    panel.desk.receive(open_ | {"follow": False})
+    panel.controller.receive(open_ | {"follow": False})
     panel.server.logs[1] += ["four"]
     panel.await_(lambda c: c["type"] == "log" and c["total"] == 4)
     panel.ask("ping")
@@ -280,7 +280,7 @@ def test_who_reads_further_up_is_told_only_that_there_is_more(panel: Panel) -> N
 
 def test_questions_about_a_log(panel: Panel) -> None:
     panel.opens()
-    panel.desk.receive({"type": "open", "view": "v", "row": 2, "only": "all", "follow": True})
+    panel.controller.receive({"type": "open", "view": "v", "row": 2, "only": "all", "follow": True})
     panel.await_(lambda c: c["type"] == "tail")
     lines, [buffer] = panel.ask("lines", row=2, only="all", **{"from": 1, "to": 2})
     assert (lines["from"], lines["kinds"], buffer) == (1, "p", b"two")
@@ -298,7 +298,7 @@ def test_questions_about_a_log(panel: Panel) -> None:
 
 def test_killing_is_answered_for_each_batch(panel: Panel) -> None:
     panel.opens()
-    panel.desk.receive({"type": "kill", "view": "v", "id": 9, "rows": [2, 77]})
+    panel.controller.receive({"type": "kill", "view": "v", "id": 9, "rows": [2, 77]})
     done, _ = panel.await_(lambda c: c["type"] == "ack" and c["row"] == 2)
     assert (done["ok"], done["text"]) == (True, "killed")
     failed, _ = panel.await_(lambda c: c["type"] == "ack" and c["row"] == 77)
@@ -308,7 +308,7 @@ def test_killing_is_answered_for_each_batch(panel: Panel) -> None:
 
 def test_a_row_never_kills_the_batch_that_has_its_id_now(panel: Panel) -> None:
     panel.opens()
-    panel.desk.receive({"type": "visible", "view": "v", "on": False})
+    panel.controller.receive({"type": "visible", "view": "v", "on": False})
     panel.ask("ping")
     panel.server.batches = {1: BatchInfo(id=1, name="other", state="running", owner="bob")}
     ack, _ = panel.ask("kill", rows=[2])
@@ -361,7 +361,7 @@ def test_detail_of_a_batch(panel: Panel) -> None:
 
 def test_a_panel_that_is_left_says_so(panel: Panel) -> None:
     panel.opens()
-    panel.desk.close()
+    panel.controller.close()
     status, _ = panel.await_(lambda c: c["type"] == "status" and c["state"] == "stopped")
     assert "%livy_panel" in status["text"]
 
@@ -390,17 +390,19 @@ def test_a_view_that_comes_while_the_last_one_leaves_is_heard(panel: Panel) -> N
     class Inbox(queue.SimpleQueue):  # type: ignore[type-arg]
         def empty(self) -> bool:
             found = super().empty()
-            if found and not late and told_everything() and not panel.desk._views:
+            if found and not late and told_everything() and not panel.controller._views:
                 late.append(
-                    threading.Thread(target=panel.desk.receive, args=[HELLO | {"view": "w"}])
+                    threading.Thread(target=panel.controller.receive, args=[HELLO | {"view": "w"}])
                 )
                 late[0].start()
-                late[0].join(0.2)  # it may get in, or has to wait until the desk's thread has ended
+                late[0].join(
+                    0.2
+                )  # it may get in, or has to wait until the controller's thread has ended
             return found
 
-    panel.desk._inbox = Inbox()
+    panel.controller._inbox = Inbox()
     panel.opens()
-    panel.desk.receive({"type": "bye", "view": "v"})
+    panel.controller.receive({"type": "bye", "view": "v"})
     panel.await_(lambda c: c["type"] == "snapshot" and c["view"] == "w")
 
 
@@ -411,12 +413,12 @@ def test_only_a_hello_says_where_a_view_is_though_a_ping_may_come_before_it(pane
         asked.append(hello.get("frontend"))
         return {"text": "beside", "hide": True}
 
-    panel.desk._greet = greet
+    panel.controller._greet = greet
     panel.ask("ping")
-    panel.desk.receive(HELLO)
+    panel.controller.receive(HELLO)
     place, _ = panel.await_(lambda c: c["type"] == "place")
     assert (place["view"], place["text"]) == ("v", "beside")
-    panel.desk.receive(HELLO)  # it had lost the thread
+    panel.controller.receive(HELLO)  # it had lost the thread
     panel.ask("ping")
     assert asked == ["lab"]
     panel.await_(lambda c: c["type"] == "snapshot" and c["deflate"])

@@ -19,7 +19,7 @@ def test_messages_are_sent_in_the_context_of_the_browsers_newest(monkeypatch):
     sent = []
     monkeypatch.setattr(LivyPanel, "send", lambda _, content, buffers: sent.append(SUBSHELL.get()))
     panel = LivyPanel(Livy("http://livy.test"))
-    monkeypatch.setattr(panel.desk, "receive", lambda message: None)
+    monkeypatch.setattr(panel.controller, "receive", lambda message: None)
 
     def comes_in(subshell: str, kind: str) -> None:
         SUBSHELL.set(subshell)
@@ -27,7 +27,7 @@ def test_messages_are_sent_in_the_context_of_the_browsers_newest(monkeypatch):
 
     for subshell, kind in (("", "hello"), ("its own", "ping")):
         contextvars.copy_context().run(comes_in, subshell, kind)
-    other = threading.Thread(target=panel.desk.tell, args=({"type": "status"},))
+    other = threading.Thread(target=panel.controller.tell, args=({"type": "status"},))
     other.start()
     other.join()
     assert sent == ["its own"]

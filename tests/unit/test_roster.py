@@ -3,8 +3,8 @@ from __future__ import annotations
 from livy_magic.errors import Unreachable
 from livy_magic.protocol.client import LivyClient
 from livy_magic.protocol.models import BatchId, BatchInfo, BatchPage
-from livy_magic.watch.list_pages import Listing
-from livy_magic.watch.server_list import AGAIN, ListSnapshot, Roster
+from livy_magic.watch.list_pages import ListPages
+from livy_magic.watch.server_list import AGAIN, ListSnapshot, ServerList
 from livy_magic.watch.watcher import Watcher
 
 DOWN = Unreachable("GET …: cannot connect", request="GET …", sent=False)
@@ -41,13 +41,13 @@ class Server:
 
 
 class Looked:
-    """A roster, its server and its clock."""
+    """A server_list, its server and its clock."""
 
     def __init__(self, server: Server) -> None:
         self.now = 1000.0
         self.server = server
         client: LivyClient = server  # type: ignore[assignment]
-        self.roster = Roster(Listing(client, self.clock), self.clock, wake=lambda: None)
+        self.server_list = ServerList(ListPages(client, self.clock), self.clock, wake=lambda: None)
 
     def clock(self) -> float:
         return self.now
@@ -56,15 +56,15 @@ class Looked:
         """Look once more; return how many requests that took."""
         self.now += seconds
         before = len(self.server.asked)
-        self.roster.look()
+        self.server_list.look()
         return len(self.server.asked) - before
 
     @property
     def states(self) -> list[tuple[BatchId, str]]:
-        return [(info.id, info.state) for info in self.roster.snapshot.batches]
+        return [(info.id, info.state) for info in self.server_list.snapshot.batches]
 
     def is_exact(self) -> bool:
-        return list(self.roster.snapshot.batches) == self.server.batches
+        return list(self.server_list.snapshot.batches) == self.server.batches
 
 
 def test_a_short_list_is_one_request_each_time() -> None:
@@ -121,7 +121,7 @@ def test_a_failure_leaves_the_list_as_it_was_and_says_since_when() -> None:
     looked = Looked(Server(3))
     looked.look()
     told: list[ListSnapshot] = []
-    looked.roster.subscribe(told.append)
+    looked.server_list.subscribe(told.append)
     looked.server.down = DOWN
     looked.look()
     looked.look()
@@ -142,8 +142,8 @@ def test_what_a_subscriber_raises_harms_nobody() -> None:
     def fail(_: ListSnapshot) -> None:
         raise RuntimeError
 
-    looked.roster.subscribe(fail)
-    looked.roster.subscribe(told.append)
+    looked.server_list.subscribe(fail)
+    looked.server_list.subscribe(told.append)
     looked.look()
     assert len(told) == 1
 
@@ -159,11 +159,11 @@ def test_the_list_that_somebody_looks_at_serves_the_watches_as_well() -> None:
     server = Server(5, {3, 4})
     watcher = Stepped(server, clock=lambda: 1000.0)  # type: ignore[arg-type]
     watch = watcher.watch(server.batches[3])
-    with watcher.roster.looked_at():
+    with watcher.server_list.looked_at():
         watcher.tick()
         server.becomes(3, "dead")
         server.asked.clear()
-        watcher.roster.refresh()
+        watcher.server_list.refresh()
         watcher._ticked = 0.0
         server.log = lambda *_: None  # type: ignore[attr-defined] # the log is another matter
         watcher.tick()
@@ -175,9 +175,9 @@ def test_the_list_that_somebody_looks_at_serves_the_watches_as_well() -> None:
 def test_nothing_is_asked_while_nobody_looks() -> None:
     server = Server(5)
     watcher = Stepped(server, clock=lambda: 1000.0)  # type: ignore[arg-type]
-    with watcher.roster.looked_at():
+    with watcher.server_list.looked_at():
         assert watcher.pause() == 0.0
     watcher.tick()
-    watcher.roster.refresh()
+    watcher.server_list.refresh()
     watcher.tick()
     assert server.asked == []

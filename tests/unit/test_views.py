@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livy_magic.errors import NotLivy
-from livy_magic.protocol.list_cache import Views
+from livy_magic.protocol.list_cache import ListCache
 from livy_magic.protocol.models import BatchInfo
 
 batches = st.fixed_dictionaries(
@@ -25,25 +25,25 @@ def answer(sessions: object, **style: object) -> str:
     return json.dumps(value, **style)  # type: ignore[arg-type]
 
 
-def read(views: Views, text: str) -> tuple[BatchInfo, ...]:
-    page = views.read(text, 3, "GET /batches")
+def read(cache: ListCache, text: str) -> tuple[BatchInfo, ...]:
+    page = cache.read(text, 3, "GET /batches")
     assert (page.start, page.total) == (3, 9)
     return page.batches
 
 
 @given(st.lists(st.tuples(st.lists(batches, max_size=5), styles), max_size=5))
 def test_a_list_is_read_as_json_would_be_whatever_was_read_before(answers) -> None:
-    views = Views()
+    cache = ListCache()
     for sessions, style in answers:
         expected = [BatchInfo.from_json(one, "") for one in sessions]
-        assert list(read(views, answer(sessions, **style))) == expected
+        assert list(read(cache, answer(sessions, **style))) == expected
 
 
 def test_what_did_not_change_is_the_same_object() -> None:
-    views = Views()
+    cache = ListCache()
     old = [{"id": 1, "state": "running"}, {"id": 2, "state": "running"}, {"id": 3, "state": "dead"}]
-    before = read(views, answer(old))
-    now = read(views, answer([old[0], {"id": 2, "state": "success"}, old[2], {"id": 4}]))
+    before = read(cache, answer(old))
+    now = read(cache, answer([old[0], {"id": 2, "state": "success"}, old[2], {"id": 4}]))
     assert now[0] is before[0]
     assert now[1].state == "success"
     assert now[2] is before[2]
@@ -52,11 +52,11 @@ def test_what_did_not_change_is_the_same_object() -> None:
 @given(st.integers(1, 200), st.booleans())
 def test_half_an_answer_is_none(cut: int, known: bool) -> None:
     text = answer([{"id": 1, "state": "running"}, {"id": 2, "state": "running"}])
-    views = Views()
+    cache = ListCache()
     if known:
-        read(views, text)
+        read(cache, text)
     with pytest.raises(json.JSONDecodeError):
-        read(views, text[: -min(cut, len(text))])
+        read(cache, text[: -min(cut, len(text))])
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_half_an_answer_is_none(cut: int, known: bool) -> None:
 )
 def test_what_is_no_list_of_batches_is_said_to_be_none(value: object) -> None:
     with pytest.raises(NotLivy):
-        read(Views(), json.dumps(value))
+        read(ListCache(), json.dumps(value))
