@@ -12,7 +12,7 @@ from livy_magic.errors import ConfigError
 from livy_magic.settings import auth, describe, load, profiles
 
 PAGE = str(sys.modules[settings.Settings.__module__].__doc__)
-SAMPLE = Path(__file__).parents[2] / "jupyter-config" / "livy_magic.sample.yaml"
+SAMPLE = Path(__file__).parents[3] / "jupyter-config" / "livy_magic.sample.yaml"
 SECRET = "s3cret"
 
 TWO = """

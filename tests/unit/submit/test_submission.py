@@ -20,7 +20,7 @@ from livy_magic import BatchRequest, Livy, NotSubmitted, SubmitUnknown, history
 from livy_magic.errors import ConfigError, WaitInterrupted
 from livy_magic.submit import orphans, submission
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NIGHTLY = BatchRequest(file="hdfs:///etl.py", name="nightly")
 NAMELESS = BatchRequest(file="hdfs:///etl.py")
 TOO_MANY = "Rejected, too many sessions are being created!"

@@ -203,7 +203,7 @@ def test_code_gets_a_warning_in_its_log(tmp_path, caplog, monkeypatch):
 def run(code: str) -> str:
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code)]
     done = subprocess.run(
-        command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+        command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True
     )
     return done.stdout + done.stderr
 

@@ -28,7 +28,7 @@ from livy_magic.protocol.log_format import Line
 from livy_magic.protocol.models import BatchInfo, BatchRequest
 
 SERVER = "http://livy.example:8998"
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def an_intent(name: str = "nightly", server: str = SERVER, **more) -> Intent:
