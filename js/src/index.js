@@ -1,21 +1,21 @@
 /** The panel: composed here, for one view of the widget. */
 
-import { createActions, unkillable } from "./actions.js";
-import { createChannel } from "./channel.js";
-import { createDetail } from "./detail.js";
-import { attributes, h } from "./dom.js";
-import { createFaults } from "./faults.js";
-import { createFeed } from "./feed.js";
-import { createForm } from "./form.js";
-import { createGrid } from "./grid.js";
-import { createHead } from "./head.js";
-import { fit } from "./layout.js";
-import { createLog } from "./log.js";
-import { createNotices } from "./notices.js";
-import { select, title } from "./rows.js";
-import { createShell } from "./shell.js";
-import { watchSight } from "./sight.js";
-import { createStatus } from "./status.js";
+import { createActions, unkillable } from "./actions/actions.js";
+import { createNotices } from "./actions/notices.js";
+import { select, title } from "./batches/store.js";
+import { createFeed } from "./batches/sync.js";
+import { createDetail } from "./detail/detail.js";
+import { attributes, h } from "./dom/elements.js";
+import { watchSight } from "./dom/visibility.js";
+import { createForm } from "./form/form.js";
+import { createFaults } from "./frame/errors.js";
+import { createShell } from "./frame/frame.js";
+import { fit } from "./frame/sizes.js";
+import { createChannel } from "./kernel/channel.js";
+import { createStatus } from "./kernel/liveness.js";
+import { createGrid } from "./list/grid.js";
+import { createHead } from "./list/toolbar.js";
+import { createLog } from "./log/log.js";
 
 /** Say where we are: "lab", "notebook" (Notebook 7) or "other". */
 function frontend() {

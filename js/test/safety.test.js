@@ -7,7 +7,7 @@ const BANNED =
   /innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|setHTML|srcdoc|\beval\b|\bFunction\s*\(|\bimport\s*\(/;
 const folder = new URL("../src/", import.meta.url);
 
-for (const name of readdirSync(folder).filter((each) => each.endsWith(".js"))) {
+for (const name of readdirSync(folder, { recursive: true }).filter((each) => each.endsWith(".js"))) {
   test(`${name} makes no markup and no code of text`, () => {
     const found = readFileSync(new URL(name, folder), "utf8")
       .split("\n")

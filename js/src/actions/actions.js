@@ -1,9 +1,9 @@
 /** What is asked of the kernel for batches: kill, after one question, and copying a batch as a line. */
 
-import { button, h, say } from "./dom.js";
-import { toClipboard } from "./logtext.js";
+import { title } from "../batches/store.js";
+import { button, h, say } from "../dom/elements.js";
+import { toClipboard } from "../log/export.js";
 import { LATE_DEEDS, LATE_WORDS } from "./notices.js";
-import { title } from "./rows.js";
 
 const ENDED = "it has ended already";
 const NAMED = 5; // batches named in a question; of more, the number is said

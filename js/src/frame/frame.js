@@ -1,6 +1,6 @@
 /** The frame of the panel: the list above, the batch below, and the line that says where else the panel is. */
 
-import { attributes, button, h } from "./dom.js";
+import { attributes, button, h } from "../dom/elements.js";
 
 /**
  * Return `{root, main, body, list, divider, place({text, hide})}` of the parts given.

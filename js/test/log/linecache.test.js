@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CHUNK, createLines } from "../src/lines.js";
+import { CHUNK, createLines } from "../../src/log/linecache.js";
 
 const texts = (from, to) => [...Array(to - from).keys()].map((i) => `line ${from + i}`).join("\n");
 

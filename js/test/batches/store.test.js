@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { unkillable } from "../src/actions.js";
-import { createRows, duration, elapsedText, select, title } from "../src/rows.js";
+import { unkillable } from "../../src/actions/actions.js";
+import { createRows, duration, elapsedText, select, title } from "../../src/batches/store.js";
 
 const TONES = { running: "open", dead: "bad", success: "good", lost: "lost" };
 const NAMES = ["row", "id", "name", "owner", "state", "mine", "start", "exact", "end", "note", "part", "known"];

@@ -1,6 +1,6 @@
 /** The panel's own faults: said in the panel, not only in the console. */
 
-import { h, say } from "./dom.js";
+import { h, say } from "../dom/elements.js";
 
 /** Return `{element, stop()}`: a line that says what goes wrong in this module, by whatever way it went. */
 export function createFaults() {

@@ -5,11 +5,11 @@
  * only meet the batch that is written there.
  */
 
-import { attributes, h, say } from "./dom.js";
+import { elapsedText } from "../batches/store.js";
+import { attributes, h, say } from "../dom/elements.js";
 import { createRow } from "./row.js";
-import { elapsedText } from "./rows.js";
 
-const HEIGHT = 28; // px of a row and of the head, as in panel.css
+const HEIGHT = 28; // px of a row and of the head, as in grid.css
 const SPARE = 8; // rows drawn above and below what can be seen
 const COLUMNS = [
   { by: "state", head: "State" },

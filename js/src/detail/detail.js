@@ -1,9 +1,9 @@
 /** The lower half: one batch's title and actions, and the tabs Log, Request and Cause. */
 
-import { unkillable } from "./actions.js";
-import { attributes, button, h, link, say } from "./dom.js";
-import { createMore } from "./more.js";
-import { title } from "./rows.js";
+import { unkillable } from "../actions/actions.js";
+import { title } from "../batches/store.js";
+import { attributes, button, h, link, say } from "../dom/elements.js";
+import { createMore } from "../dom/overflow.js";
 
 const TABS = [
   ["log", "Log"],

@@ -1,6 +1,6 @@
 /** Sizes that CSS alone cannot know: the divider, and the height that a side bar or a tab gives. */
 
-import { attributes } from "./dom.js";
+import { attributes } from "../dom/elements.js";
 
 const STEP = 5; // percent of the panel's height a key
 const LEAST = 15;

@@ -1,7 +1,7 @@
 /** One row of the list: the element of one batch, for as long as it is in the page. */
 
-import { attributes, h, say } from "./dom.js";
-import { title } from "./rows.js";
+import { title } from "../batches/store.js";
+import { attributes, h, say } from "../dom/elements.js";
 
 const ICONS = { good: "✔", bad: "✘", open: "▶", lost: "?" };
 const FORGOTTEN = "Livy has forgotten this batch; it is shown from the history";

@@ -1,6 +1,6 @@
 /** What there is no room for in a narrow place: behind a button with three dots there, in its line elsewhere. */
 
-import { attributes, button, h } from "./dom.js";
+import { attributes, button, h } from "./elements.js";
 
 /** Return an element with `children` in it. `label` is what the button is called. Whether it is needed is for CSS to say. */
 export function createMore(label, ...children) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { marked, pattern, pieces, plain } from "../src/ansi.js";
+import { marked, pattern, pieces, plain } from "../../src/log/ansi.js";
 
 const ESC = "\u001b";
 const text = (parts) => parts.map((part) => part.text).join("");

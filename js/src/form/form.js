@@ -1,7 +1,7 @@
 /** The form to submit a batch: made from the fields that the kernel sends. */
 
-import { attributes, button, h, say, VERBATIM } from "./dom.js";
-import { LATE_DEEDS, LATE_WORDS } from "./notices.js";
+import { LATE_DEEDS, LATE_WORDS } from "../actions/notices.js";
+import { attributes, button, h, say, VERBATIM } from "../dom/elements.js";
 
 /**
  * Return `{element, open(row), isOpen}`; row null is an empty form, else what that batch was submitted with.

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createScroller, ROW } from "../src/scroller.js";
+import { createScroller, ROW } from "../../src/log/scroller.js";
 
 const VIEW = 400;
 const MANY = 3_000_000;

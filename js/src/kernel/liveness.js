@@ -1,6 +1,6 @@
 /** How the server and the kernel are, in words. */
 
-import { attributes, h, say } from "./dom.js";
+import { attributes, h, say } from "../dom/elements.js";
 
 const TROUBLES = {
   unreachable: "unreachable",

@@ -1,12 +1,12 @@
 /** The log of the selected batch: its lines, and what can be done with them. */
 
-import { decode } from "./channel.js";
-import { attributes, button, h, say } from "./dom.js";
-import { createLines } from "./lines.js";
-import { createSearch } from "./logsearch.js";
-import { counted, createWhole, number } from "./logtext.js";
-import { createView } from "./logview.js";
-import { createMore } from "./more.js";
+import { attributes, button, h, say } from "../dom/elements.js";
+import { createMore } from "../dom/overflow.js";
+import { decode } from "../kernel/channel.js";
+import { counted, createWhole, number } from "./export.js";
+import { createLines } from "./linecache.js";
+import { createSearch } from "./search.js";
+import { createView } from "./viewport.js";
 
 const ASKS = 2; // requests for lines on their way at most
 const AHEAD = 60; // lines that are fetched beyond what is drawn

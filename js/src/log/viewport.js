@@ -5,8 +5,8 @@
  * scroll bar to where it belongs, or making the log longer, moves nothing under a reader's eyes.
  */
 
+import { h } from "../dom/elements.js";
 import { marked, pattern, pieces } from "./ansi.js";
-import { h } from "./dom.js";
 import { createScroller, ROW } from "./scroller.js";
 
 const SPARE = 8; // lines drawn beyond each edge of the view

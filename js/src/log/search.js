@@ -1,6 +1,6 @@
 /** The search box of a log: what is looked for, which hit of how many is shown, the next and the one before. */
 
-import { attributes, button, h, say, VERBATIM } from "./dom.js";
+import { attributes, button, h, say, VERBATIM } from "../dom/elements.js";
 
 const PAUSE = 250; // ms without typing until the kernel is asked
 

@@ -1,6 +1,6 @@
 /** The head of the panel: which server, how it is, the filters, and what to do with the selected batches. */
 
-import { attributes, button, h, say, VERBATIM } from "./dom.js";
+import { attributes, button, h, say, VERBATIM } from "../dom/elements.js";
 
 /**
  * Return `{element, filters, counts(counts, total, filters, store), checked(count, killable)}`.

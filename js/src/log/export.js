@@ -1,6 +1,6 @@
 /** Whole lines of a log, fetched from the kernel piece by piece, into the clipboard or a file. */
 
-import { button, h, say } from "./dom.js";
+import { button, h, say } from "../dom/elements.js";
 
 const COPY_LIMIT = 1_000_000; // bytes
 const STEP = 20_000; // lines of one request

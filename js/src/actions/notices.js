@@ -1,6 +1,6 @@
 /** What became of the actions, one line each, at the foot of the panel. */
 
-import { button, h, say } from "./dom.js";
+import { button, h, say } from "../dom/elements.js";
 
 const SHOWN = 6000; // ms that good news stays
 const MOST = 3; // lines, as long as the older ones are good news

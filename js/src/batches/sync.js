@@ -1,8 +1,8 @@
 /** What the kernel sends of its own accord: the batches, the server's state, the time. */
 
-import { decode } from "./channel.js";
-import { createRows } from "./rows.js";
-import { words } from "./status.js";
+import { decode } from "../kernel/channel.js";
+import { words } from "../kernel/liveness.js";
+import { createRows } from "./store.js";
 
 /**
  * Return `{store, now(), shownTime(), words(), complete}`.

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { webAddress } from "../src/dom.js";
-import { textValue } from "../src/form.js";
-import { bounded } from "../src/layout.js";
-import { clock, words } from "../src/status.js";
+import { webAddress } from "../../src/dom/elements.js";
+import { textValue } from "../../src/form/form.js";
+import { bounded } from "../../src/frame/sizes.js";
+import { clock, words } from "../../src/kernel/liveness.js";
 
 const NOW = new Date(2026, 10, 26, 14, 2, 30).getTime() / 1000;
 const connected = { state: "connected", text: "", since: null, seen: NOW - 2.4 };

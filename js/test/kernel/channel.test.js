@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { deflateSync } from "node:zlib";
 import test, { mock } from "node:test";
-import { LATE, createChannel, decode } from "../src/channel.js";
+import { LATE, createChannel, decode } from "../../src/kernel/channel.js";
 
 globalThis.reportError ??= (error) => {
   throw error;

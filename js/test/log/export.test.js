@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { gather, textOf } from "../src/logtext.js";
+import { gather, textOf } from "../../src/log/export.js";
 
 const bytes = (text) => new TextEncoder().encode(text);
 const always = () => true;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { createFeed } from "../src/feed.js";
+import { createFeed } from "../../src/batches/sync.js";
 
 const COLUMNS = { row: [1], state: ["running"], start: [0] };
 
