@@ -1,8 +1,9 @@
 /** The panel: composed here, for one view of the widget. */
 
-import { createActions, unkillable } from "./actions/actions.js";
+import { createActions } from "./actions/actions.js";
 import { createNotices } from "./actions/notices.js";
-import { select, title } from "./batches/store.js";
+import { title, unkillable } from "./batches/batch.js";
+import { select } from "./batches/filter.js";
 import { createFeed } from "./batches/sync.js";
 import { createDetail } from "./detail/detail.js";
 import { attributes, h } from "./dom/elements.js";
@@ -10,11 +11,12 @@ import { watchSight } from "./dom/visibility.js";
 import { createForm } from "./form/form.js";
 import { createFaults } from "./frame/errors.js";
 import { createShell } from "./frame/frame.js";
+import { createHeader } from "./frame/header.js";
 import { fit } from "./frame/sizes.js";
+import { createStatus } from "./frame/status.js";
 import { createChannel } from "./kernel/channel.js";
-import { createStatus } from "./kernel/liveness.js";
 import { createGrid } from "./list/grid.js";
-import { createHead } from "./list/toolbar.js";
+import { createToolbar } from "./list/toolbar.js";
 import { createLog } from "./log/log.js";
 
 /** Say where we are: "lab", "notebook" (Notebook 7) or "other". */
@@ -53,7 +55,7 @@ function compose(model, el) {
   const grid = createGrid(store, feed.shownTime, {
     open,
     kill: (rows) => actions.kill(rows),
-    check: (rows) => head.checked(rows.length, rows.filter((row) => !unkillable(store, store.get(row))).length),
+    check: (rows) => toolbar.checked(rows.length, rows.filter((row) => !unkillable(store, store.get(row))).length),
     sort: (sort) => filter({ sort }),
   });
   const actions = createActions({ channel, store, grid, notices });
@@ -69,21 +71,21 @@ function compose(model, el) {
   });
   const log = createLog(detail.logHost, channel);
   const form = createForm({ channel, notices, on: { opened: onForm, submitted: onSubmitted } });
-  const head = createHead({
+  const header = createHeader({
     about: model.get("about") || {},
     status: status.element,
-    on: {
-      filter,
-      create: () => form.isOpen || form.open(null),
-      kill: () => actions.kill(grid.checked),
-      clear: onClear,
-      toList: () => grid.focus(),
-    },
+    create: () => form.isOpen || form.open(null),
+  });
+  const toolbar = createToolbar({
+    filter,
+    kill: () => actions.kill(grid.checked),
+    clear: onClear,
+    toList: () => grid.focus(),
   });
   const shell = createShell({
     fault: faults.element,
-    head: head.element,
-    list: [head.filters, grid.element],
+    header,
+    list: [toolbar.element, grid.element],
     detail: detail.element,
     form: form.element,
     foot: [actions.element, notices.element],
@@ -110,7 +112,7 @@ function compose(model, el) {
   }
 
   function onForm(isOpen) {
-    for (const part of [grid.element, head.filters, detail.element]) attributes(part, { inert: isOpen });
+    for (const part of [grid.element, toolbar.element, detail.element]) attributes(part, { inert: isOpen });
   }
 
   function onSubmitted(row) {
@@ -136,7 +138,7 @@ function compose(model, el) {
 
   function list({ fresh = false } = {}) {
     const { rows, counts, total } = select(store, { ...filters, now: feed.now() });
-    if (feed.complete) head.counts(counts, total, filters, store);
+    if (feed.complete) toolbar.counts(counts, total, filters, store);
     grid.show(rows, { sort: filters.sort, fresh, note: emptyText() });
     detail.update();
     if (opening === null || !store.get(opening)) return;

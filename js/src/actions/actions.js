@@ -1,24 +1,15 @@
 /** What is asked of the kernel for batches: kill, after one question, and copying a batch as a line. */
 
-import { title } from "../batches/store.js";
+import { ENDED, title, unkillable } from "../batches/batch.js";
+import { toClipboard } from "../dom/clipboard.js";
 import { button, h, say } from "../dom/elements.js";
-import { toClipboard } from "../log/export.js";
-import { LATE_DEEDS, LATE_WORDS } from "./notices.js";
+import { LATE_DEEDS, LATE_WORDS } from "../kernel/liveness.js";
 
-const ENDED = "it has ended already";
 const NAMED = 5; // batches named in a question; of more, the number is said
 
 function named(titles) {
   const more = titles.length - NAMED;
   return titles.slice(0, NAMED).join(", ") + (more > 0 ? ` and ${more} more` : "");
-}
-
-/** Say why a batch cannot be killed, or "" if it can. */
-export function unkillable(store, batch) {
-  const tone = batch && store.toneOf(batch);
-  if (tone === "open") return "";
-  if (tone !== "lost") return ENDED;
-  return batch.known ? "what became of it is not known" : "Livy has forgotten it";
 }
 
 /** Return `{element, kill(rows), copy(row)}`; `element` is the place of the question. `grid` shows what is pending. */

@@ -5,15 +5,6 @@ import { button, h, say } from "../dom/elements.js";
 const SHOWN = 6000; // ms that good news stays
 const MOST = 3; // lines, as long as the older ones are good news
 
-/** What to say while a question is unanswered, by the channel's word for it. */
-export const LATE_WORDS = {
-  busy: "kernel busy: will be sent when the cell ends; or interrupt it",
-  slow: "sent; the server has not answered yet",
-  gone: "kernel gone: run %livy_panel again",
-};
-/** The same for what changes something. */
-export const LATE_DEEDS = { ...LATE_WORDS, gone: `${LATE_WORDS.gone} to see what became of it` };
-
 /**
  * Return `{element, add(text, tone) -> update(text, tone)}`; tone is "busy", "good" or "bad". Bad news stays until
  * closed. An empty text takes the line away.

@@ -1,7 +1,6 @@
 /** The lower half: one batch's title and actions, and the tabs Log, Request and Cause. */
 
-import { unkillable } from "../actions/actions.js";
-import { title } from "../batches/store.js";
+import { title, unkillable } from "../batches/batch.js";
 import { attributes, button, h, link, say } from "../dom/elements.js";
 import { createMore } from "../dom/overflow.js";
 

@@ -7,7 +7,7 @@ import { attributes, button, h } from "../dom/elements.js";
  *
  * `list` and `foot` are lists of elements; `foot` stands below both halves.
  */
-export function createShell({ fault, head, list, detail, form, foot }) {
+export function createShell({ fault, header, list, detail, form, foot }) {
   const listPane = h("section", { class: "livy-list", "aria-label": "List of batches" }, list);
   const divider = h("div", {
     class: "livy-divider",
@@ -17,7 +17,7 @@ export function createShell({ fault, head, list, detail, form, foot }) {
     "aria-label": "Height of the list",
   });
   const body = h("div", { class: "livy-body-panes" }, listPane, divider, detail, form);
-  const main = h("div", { class: "livy-main" }, head, body, foot);
+  const main = h("div", { class: "livy-main" }, header, body, foot);
   const placeLine = h("div", { class: "livy-place", hidden: true });
   const root = h(
     "div",

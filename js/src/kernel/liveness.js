@@ -1,7 +1,5 @@
 /** How the server and the kernel are, in words. */
 
-import { attributes, h, say } from "../dom/elements.js";
-
 const TROUBLES = {
   unreachable: "unreachable",
   unauthorised: "unauthorised",
@@ -66,19 +64,11 @@ function how({ kernel, status, now }, old) {
   return { tone: "bad", stale: true, text: `${TROUBLES[status.state] || status.state}${since}${list}${why}` };
 }
 
-/** Return the line that shows it: `{element, show(words)}`. */
-export function createStatus() {
-  const text = h("span", { class: "livy-status-text", "aria-hidden": "true" });
-  const element = h("div", { class: "livy-status" }, h("span", { class: "livy-dot", "aria-hidden": "true" }), text);
-  // Spoken when the words change in kind, not at every second.
-  const spoken = h("span", { class: "livy-spoken", role: "status" });
-  element.append(spoken);
-  return {
-    element,
-    show({ tone, text: line }) {
-      say(text, line);
-      say(spoken, line.replace(/,? (for )?(just now|\d+ (s|min)( ago)?)/g, ""));
-      attributes(element, { "data-tone": tone, title: line });
-    },
-  };
-}
+/** What to say while a question is unanswered, by the channel's word for it. */
+export const LATE_WORDS = {
+  busy: "kernel busy: will be sent when the cell ends; or interrupt it",
+  slow: "sent; the server has not answered yet",
+  gone: "kernel gone: run %livy_panel again",
+};
+/** The same for what changes something. */
+export const LATE_DEEDS = { ...LATE_WORDS, gone: `${LATE_WORDS.gone} to see what became of it` };

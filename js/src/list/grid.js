@@ -5,7 +5,7 @@
  * only meet the batch that is written there.
  */
 
-import { elapsedText } from "../batches/store.js";
+import { elapsedText } from "../batches/batch.js";
 import { attributes, h, say } from "../dom/elements.js";
 import { createRow } from "./row.js";
 

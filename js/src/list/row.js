@@ -1,6 +1,6 @@
 /** One row of the list: the element of one batch, for as long as it is in the page. */
 
-import { title } from "../batches/store.js";
+import { title } from "../batches/batch.js";
 import { attributes, h, say } from "../dom/elements.js";
 
 const ICONS = { good: "✔", bad: "✘", open: "▶", lost: "?" };

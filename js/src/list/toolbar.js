@@ -1,24 +1,13 @@
-/** The head of the panel: which server, how it is, the filters, and what to do with the selected batches. */
+/** What stands above the list: the filters, or what to do with the selected batches. */
 
 import { attributes, button, h, say, VERBATIM } from "../dom/elements.js";
 
 /**
- * Return `{element, filters, counts(counts, total, filters, store), checked(count, killable)}`.
+ * Return `{element, counts(counts, total, filters, store), checked(count, killable)}`.
  *
- * `on` has the handlers `filter({text, mine, states})` with what changed, `create()`, `kill()`, `clear()`, `toList()`.
+ * `on` has the handlers `filter({text, mine, states})` with what changed, `kill()`, `clear()`, `toList()`.
  */
-export function createHead({ about, status, on }) {
-  const as = about.user ? ` as ${about.user}` : "";
-  const name = h(
-    "span",
-    { class: "livy-server", title: `${about.server || ""}${as}` },
-    h("span", { class: "livy-brand" }, "Livy · "),
-    about.server || "",
-    as,
-  );
-  const create = button("+ New batch", () => on.create(), { class: "livy-new" });
-  const element = h("div", { class: "livy-head-line" }, name, status, create);
-
+export function createToolbar(on) {
   const box = h("input", {
     type: "search",
     class: "livy-filter",
@@ -45,7 +34,7 @@ export function createHead({ about, status, on }) {
     killButton,
     button("Clear", () => on.clear()),
   );
-  const filters = h("div", { class: "livy-bars" }, bar, selection);
+  const element = h("div", { class: "livy-bars" }, bar, selection);
   const chipOf = new Map();
 
   function boxKey(event) {
@@ -95,7 +84,6 @@ export function createHead({ about, status, on }) {
 
   return {
     element,
-    filters,
     counts,
     checked(count, killable) {
       selection.hidden = count === 0;

@@ -1,5 +1,6 @@
 /** Whole lines of a log, fetched from the kernel piece by piece, into the clipboard or a file. */
 
+import { toClipboard } from "../dom/clipboard.js";
 import { button, h, say } from "../dom/elements.js";
 
 const COPY_LIMIT = 1_000_000; // bytes
@@ -107,29 +108,6 @@ export async function gather(fetch, { from, to, limit = Infinity, progress }) {
 export function textOf(parts) {
   const decoder = new TextDecoder();
   return parts.map((part) => decoder.decode(part, { stream: true })).join("") + decoder.decode();
-}
-
-/** Put text into the clipboard. Throws when the browser refuses. */
-export async function toClipboard(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    copyAsOfOld(text); // a page that is not served over HTTPS has no clipboard object, and some browsers want a click
-  }
-}
-
-function copyAsOfOld(text) {
-  const before = document.activeElement;
-  const area = document.createElement("textarea");
-  area.value = text;
-  area.style.position = "fixed";
-  area.style.opacity = "0";
-  document.body.append(area);
-  area.select();
-  const done = document.execCommand("copy");
-  area.remove();
-  if (before) before.focus({ preventScroll: true });
-  if (!done) throw new Error("the browser does not let this page copy: use download");
 }
 
 /** Let the browser save byte arrays as a file. */

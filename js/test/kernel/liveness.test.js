@@ -1,8 +1,5 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { webAddress } from "../../src/dom/elements.js";
-import { textValue } from "../../src/form/form.js";
-import { bounded } from "../../src/frame/sizes.js";
 import { clock, words } from "../../src/kernel/liveness.js";
 
 const NOW = new Date(2026, 10, 26, 14, 2, 30).getTime() / 1000;
@@ -49,43 +46,4 @@ test("a dead kernel wins over all, with the time of the list", () => {
 
 test("another day is said", () => {
   assert.match(clock(NOW - 86400 * 2, NOW), /.+ 14:02$/);
-});
-
-test("only addresses of the web become links", () => {
-  assert.equal(webAddress("https://host:4040/x"), "https://host:4040/x");
-  for (const bad of [
-    "javascript:alert(1)",
-    " javascript:alert(1)",
-    "data:text/html,x",
-    "file:///etc/passwd",
-    "//host",
-    "",
-    null,
-  ])
-    assert.equal(webAddress(bad), "");
-});
-
-test("lists are read by line or comma, arguments by line alone", () => {
-  const said = (kind, text) => textValue(kind, text, { untouched: "as it was" });
-  assert.deepEqual(said("list", " a.jar, b.jar\n\nc.jar "), ["a.jar", "b.jar", "c.jar"]);
-  assert.deepEqual(said("args", "one, two\n\n three\n"), ["one, two", "", " three"]);
-  assert.equal(said("list", " \n"), null);
-  assert.equal(said("args", ""), null);
-  assert.equal(said("size", " 2g "), "2g");
-});
-
-test("the divider leaves room on both sides", () => {
-  assert.deepEqual([bounded(-5), bounded(42.4), bounded(99)], [15, 42, 75]);
-});
-
-test("a text that was not touched says what it was given, though it cannot show it", () => {
-  for (const given of [["two\nlines", "x"], ["x", ""], [""], ["a,b"]]) {
-    const untouched = given.join("\n");
-    assert.equal(textValue("args", untouched, { untouched, given }), given);
-    assert.equal(textValue("list", untouched, { untouched, given }), given);
-  }
-  assert.equal(textValue("count", "4", { untouched: "4", given: 4 }), 4);
-  assert.equal(textValue("text", " x ", { untouched: " x ", given: " x " }), " x ");
-  assert.equal(textValue("args", "", { untouched: "", given: undefined }), null);
-  assert.deepEqual(textValue("args", "x\ny", { untouched: "x", given: ["x"] }), ["x", "y"]);
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { unkillable } from "../../src/actions/actions.js";
-import { createRows, duration, elapsedText, select, title } from "../../src/batches/store.js";
+import { duration, elapsedText, title, unkillable } from "../../src/batches/batch.js";
+import { select } from "../../src/batches/filter.js";
+import { createRows } from "../../src/batches/store.js";
 
 const TONES = { running: "open", dead: "bad", success: "good", lost: "lost" };
 const NAMES = ["row", "id", "name", "owner", "state", "mine", "start", "exact", "end", "note", "part", "known"];

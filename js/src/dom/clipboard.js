@@ -1,0 +1,24 @@
+/** The clipboard, also where the browser gives a page none. */
+
+/** Put text into the clipboard. Throws when the browser refuses. */
+export async function toClipboard(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    copyAsOfOld(text); // a page that is not served over HTTPS has no clipboard object, and some browsers want a click
+  }
+}
+
+function copyAsOfOld(text) {
+  const before = document.activeElement;
+  const area = document.createElement("textarea");
+  area.value = text;
+  area.style.position = "fixed";
+  area.style.opacity = "0";
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  if (before) before.focus({ preventScroll: true });
+  if (!done) throw new Error("the browser does not let this page copy: use download");
+}

@@ -1,0 +1,16 @@
+/** The first line of the panel: which server, how it is, and the way to the form. */
+
+import { button, h } from "../dom/elements.js";
+
+/** Return the line. `about` is the trait, `status` the element that says how the server is. */
+export function createHeader({ about, status, create }) {
+  const as = about.user ? ` as ${about.user}` : "";
+  const name = h(
+    "span",
+    { class: "livy-server", title: `${about.server || ""}${as}` },
+    h("span", { class: "livy-brand" }, "Livy · "),
+    about.server || "",
+    as,
+  );
+  return h("div", { class: "livy-head-line" }, name, status, button("+ New batch", create, { class: "livy-new" }));
+}

@@ -1,0 +1,20 @@
+/** The line that says how the server and the kernel are. */
+
+import { attributes, h, say } from "../dom/elements.js";
+
+/** Return the line: `{element, show(words)}`, with the words that liveness.js finds. */
+export function createStatus() {
+  const text = h("span", { class: "livy-status-text", "aria-hidden": "true" });
+  const element = h("div", { class: "livy-status" }, h("span", { class: "livy-dot", "aria-hidden": "true" }), text);
+  // Spoken when the words change in kind, not at every second.
+  const spoken = h("span", { class: "livy-spoken", role: "status" });
+  element.append(spoken);
+  return {
+    element,
+    show({ tone, text: line }) {
+      say(text, line);
+      say(spoken, line.replace(/,? (for )?(just now|\d+ (s|min)( ago)?)/g, ""));
+      attributes(element, { "data-tone": tone, title: line });
+    },
+  };
+}
