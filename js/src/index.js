@@ -4,13 +4,13 @@ import { createActions } from "./actions/actions.js";
 import { createNotices } from "./actions/notices.js";
 import { title, unkillable } from "./batches/batch.js";
 import { select } from "./batches/filter.js";
-import { createFeed } from "./batches/sync.js";
+import { createSync } from "./batches/sync.js";
 import { createDetail } from "./detail/detail.js";
 import { attributes, h } from "./dom/elements.js";
-import { watchSight } from "./dom/visibility.js";
+import { watchVisibility } from "./dom/visibility.js";
 import { createForm } from "./form/form.js";
-import { createFaults } from "./frame/errors.js";
-import { createShell } from "./frame/frame.js";
+import { createErrorLine } from "./frame/errors.js";
+import { createFrame } from "./frame/frame.js";
 import { createHeader } from "./frame/header.js";
 import { fit } from "./frame/sizes.js";
 import { createStatus } from "./frame/status.js";
@@ -47,12 +47,12 @@ function compose(model, el) {
   let opening = null; // a batch that was submitted just now: its log opens when it is listed
   let drawing = 0;
 
-  const feed = createFeed({ channel, model, changed: listSoon, said: tick });
-  const { store } = feed;
-  const faults = createFaults();
+  const sync = createSync({ channel, model, batchesChanged: listSoon, livenessChanged: tick });
+  const { store } = sync;
+  const errorLine = createErrorLine();
   const notices = createNotices();
   const status = createStatus();
-  const grid = createGrid(store, feed.shownTime, {
+  const grid = createGrid(store, sync.shownTime, {
     open,
     kill: (rows) => actions.kill(rows),
     check: (rows) => toolbar.checked(rows.length, rows.filter((row) => !unkillable(store, store.get(row))).length),
@@ -82,20 +82,20 @@ function compose(model, el) {
     clear: onClear,
     toList: () => grid.focus(),
   });
-  const shell = createShell({
-    fault: faults.element,
+  const frame = createFrame({
+    errorLine: errorLine.element,
     header,
     list: [toolbar.element, grid.element],
     detail: detail.element,
     form: form.element,
     foot: [actions.element, notices.element],
   });
-  const unfit = fit(shell);
-  const unwatch = watchSight(shell.main, channel.visible);
-  channel.on("place", shell.place);
+  const stopFitting = fit(frame);
+  const stopWatching = watchVisibility(frame.main, channel.visible);
+  channel.on("place", frame.place);
 
   function toList() {
-    shell.reading(false);
+    frame.reading(false);
     grid.focus();
   }
 
@@ -107,7 +107,7 @@ function compose(model, el) {
       log.open(row, title(batch));
       grid.opened(row);
     }
-    const covered = shell.reading(true);
+    const covered = frame.reading(true);
     if (byKey || covered) log.focus();
   }
 
@@ -132,13 +132,13 @@ function compose(model, el) {
 
   function emptyText() {
     if (store.size) return "No batch matches the filters.";
-    if (feed.complete) return "No batches yet. “New batch” submits one.";
+    if (sync.complete) return "No batches yet. “New batch” submits one.";
     return channel.kernel === "gone" ? "The list is not saved." : "Waiting for the list of batches …";
   }
 
   function list({ fresh = false } = {}) {
-    const { rows, counts, total } = select(store, { ...filters, now: feed.now() });
-    if (feed.complete) toolbar.counts(counts, total, filters, store);
+    const { rows, counts, total } = select(store, { ...filters, now: sync.now() });
+    if (sync.complete) toolbar.counts(counts, total, filters, store);
     grid.show(rows, { sort: filters.sort, fresh, note: emptyText() });
     detail.update();
     if (opening === null || !store.get(opening)) return;
@@ -152,9 +152,9 @@ function compose(model, el) {
   }
 
   function tick() {
-    const state = feed.words();
+    const state = sync.liveness();
     status.show(state);
-    attributes(shell.main, { "data-stale": state.stale });
+    attributes(frame.main, { "data-stale": state.stale });
     log.live(!state.stale, state.old);
     if (store.size) grid.tick();
     else listSoon(); // why it is empty may have changed
@@ -162,14 +162,14 @@ function compose(model, el) {
 
   /** Greet the kernel as soon as the view is in the page: not before can be told where it is. */
   function greet() {
-    if (shell.root.isConnected) channel.hello();
+    if (frame.root.isConnected) channel.hello();
     else greeting = requestAnimationFrame(greet);
   }
 
   detail.element.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !event.defaultPrevented) toList();
   });
-  el.append(shell.root);
+  el.append(frame.root);
   tick();
   list({ fresh: true });
   const timer = setInterval(tick, 1000);
@@ -179,13 +179,13 @@ function compose(model, el) {
     clearInterval(timer);
     cancelAnimationFrame(drawing);
     cancelAnimationFrame(greeting);
-    unwatch();
-    unfit();
-    faults.stop();
+    stopWatching();
+    stopFitting();
+    errorLine.stop();
     log.destroy();
     grid.destroy();
     channel.destroy();
-    shell.root.remove();
+    frame.root.remove();
   };
 }
 

@@ -3,7 +3,7 @@
 import { ENDED, title, unkillable } from "../batches/batch.js";
 import { toClipboard } from "../dom/clipboard.js";
 import { button, h, say } from "../dom/elements.js";
-import { LATE_DEEDS, LATE_WORDS } from "../kernel/liveness.js";
+import { LATE_ACTIONS, LATE_WORDS } from "../kernel/liveness.js";
 
 const NAMED = 5; // batches named in a question; of more, the number is said
 
@@ -83,7 +83,7 @@ export function createActions({ channel, store, grid, notices }) {
       }
     };
     const late = (lateness) => {
-      update(`kill requested: ${what}; ${LATE_DEEDS[lateness]}`, lateness === "gone" ? "bad" : "busy");
+      update(`kill requested: ${what}; ${LATE_ACTIONS[lateness]}`, lateness === "gone" ? "bad" : "busy");
       if (lateness === "gone") for (const row of titles.keys()) grid.pending(row, "");
     };
     await channel.request("kill", { rows: [...titles.keys()] }, { each, late });

@@ -6,7 +6,7 @@
  * `reset` takes what a snapshot holds, `patch` what a patch holds; both return nothing. `patch` answers false when the
  * patch is not the one that follows, so that a new snapshot has to be asked for.
  */
-export function createRows() {
+export function createStore() {
   let names = [];
   let rev = null;
   let tones = {};

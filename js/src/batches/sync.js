@@ -1,17 +1,18 @@
-/** What the kernel sends of its own accord: the batches, the server's state, the time. */
+/** Keeps the store, the server's state and the clock in step with what the kernel sends of its own accord. */
 
 import { decode } from "../kernel/channel.js";
-import { words } from "../kernel/liveness.js";
-import { createRows } from "./store.js";
+import { liveness } from "../kernel/liveness.js";
+import { createStore } from "./store.js";
 
 /**
- * Return `{store, now(), shownTime(), words(), complete}`.
+ * Return `{store, now(), shownTime(), liveness(), complete}`.
  *
  * `now()` is the kernel's time in seconds, `shownTime()` that up to which the list is known; `complete` says whether a
- * list of the server has come at all. `changed()` is called when batches have changed, `said()` when the state may have.
+ * list of the server has come at all. `batchesChanged()` is called when batches have changed, `livenessChanged()` when
+ * what liveness() returns may have.
  */
-export function createFeed({ channel, model, changed, said }) {
-  const store = createRows();
+export function createSync({ channel, model, batchesChanged, livenessChanged }) {
+  const store = createStore();
   let status = null;
   let ahead = 0; // seconds that the kernel's clock is ahead of this one
   let complete = false;
@@ -20,7 +21,7 @@ export function createFeed({ channel, model, changed, said }) {
 
   const now = () => Date.now() / 1000 + ahead;
   const lastSeen = () => (status && status.seen) || model.get("as_of") || 0;
-  const inWords = () => words({ kernel: channel.kernel, status, now: now(), asOf: lastSeen() });
+  const livenessNow = () => liveness({ kernel: channel.kernel, status, now: now(), asOf: lastSeen() });
 
   function setClock(message) {
     if (typeof message.now === "number") ahead = message.now - Date.now() / 1000;
@@ -30,7 +31,7 @@ export function createFeed({ channel, model, changed, said }) {
 
   function tell() {
     told = isComplete();
-    changed();
+    batchesChanged();
   }
 
   channel.on("snapshot", (message) => {
@@ -58,17 +59,17 @@ export function createFeed({ channel, model, changed, said }) {
     status = message;
     if (message.seen) model.set("as_of", message.seen); // in this model alone, for a notebook that is saved
     if (isComplete() && !told) tell(); // now it is what the server has, and not the history alone
-    said();
+    livenessChanged();
   });
 
-  channel.on("kernel", said);
+  channel.on("kernel", livenessChanged);
 
   return {
     store,
     now,
     // What runs in a list that may be old is not known to run on: its time stands still.
-    shownTime: () => (lastSeen() && inWords().stale ? lastSeen() : now()),
-    words: inWords,
+    shownTime: () => (lastSeen() && livenessNow().stale ? lastSeen() : now()),
+    liveness: livenessNow,
     get complete() {
       return isComplete();
     },

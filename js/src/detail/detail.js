@@ -2,7 +2,7 @@
 
 import { title, unkillable } from "../batches/batch.js";
 import { attributes, button, h, link, say } from "../dom/elements.js";
-import { createMore } from "../dom/overflow.js";
+import { createOverflowMenu } from "../dom/overflow.js";
 
 const TABS = [
   ["log", "Log"],
@@ -62,7 +62,7 @@ export function createDetail({ channel, store, on }) {
     back,
     h("span", { class: "livy-detail-title" }, name, state),
     tablist,
-    h("span", { class: "livy-acts" }, createMore("more of this batch", links, copy, resubmit), kill),
+    h("span", { class: "livy-acts" }, createOverflowMenu("more of this batch", links, copy, resubmit), kill),
   );
   const holder = h("div", { class: "livy-tabpanels" }, Object.values(panels));
   const element = h("section", { class: "livy-detail", "aria-label": "Batch", hidden: true }, head, holder);

@@ -5,11 +5,11 @@ export async function toClipboard(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    copyAsOfOld(text); // a page that is not served over HTTPS has no clipboard object, and some browsers want a click
+    copyByCommand(text); // a page that is not served over HTTPS has no clipboard object, and some browsers want a click
   }
 }
 
-function copyAsOfOld(text) {
+function copyByCommand(text) {
   const before = document.activeElement;
   const area = document.createElement("textarea");
   area.value = text;

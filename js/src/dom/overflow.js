@@ -1,9 +1,9 @@
-/** What there is no room for in a narrow place: behind a button with three dots there, in its line elsewhere. */
+/** An overflow menu: in a narrow place its items are behind a button with three dots, elsewhere they stand in the line. */
 
 import { attributes, button, h } from "./elements.js";
 
 /** Return an element with `children` in it. `label` is what the button is called. Whether it is needed is for CSS to say. */
-export function createMore(label, ...children) {
+export function createOverflowMenu(label, ...children) {
   const dots = button("⋯", () => show(!isOpen()), {
     class: "livy-dots", title: label, "aria-label": label, "aria-expanded": false,
   });

@@ -1,9 +1,9 @@
-/** Whether anybody can see the panel: what is out of sight need not be kept up to date. */
+/** Whether the panel is visible: while it is not, nothing need be kept up to date. */
 
-const LEAVING = 1000; // ms out of sight until it counts: scrolling past is not leaving
+const LEAVING = 1000; // ms invisible until it counts: scrolling past is not leaving
 
-/** Call `tell(visible)` when the element comes into sight or leaves it; answers how to stop. */
-export function watchSight(element, tell) {
+/** Call `tell(visible)` when the element becomes visible or hidden; returns a function that stops this. */
+export function watchVisibility(element, tell) {
   let inView = true;
   let leaving = 0;
 

@@ -1,7 +1,7 @@
 /** The form to submit a batch: made from the fields that the kernel sends. */
 
 import { attributes, button, h, say } from "../dom/elements.js";
-import { LATE_DEEDS, LATE_WORDS } from "../kernel/liveness.js";
+import { LATE_ACTIONS, LATE_WORDS } from "../kernel/liveness.js";
 import { createControl } from "./fields.js";
 
 /**
@@ -130,7 +130,7 @@ export function createForm({ channel, notices, on }) {
         },
         late: (lateness) => {
           if (lateness === "slow" && progress) return; // which says more
-          update(`submit requested; ${LATE_DEEDS[lateness]}`, lateness === "gone" ? "bad" : "busy");
+          update(`submit requested; ${LATE_ACTIONS[lateness]}`, lateness === "gone" ? "bad" : "busy");
           if (lateness === "gone") again();
         },
       },

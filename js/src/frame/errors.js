@@ -1,9 +1,9 @@
-/** The panel's own faults: said in the panel, not only in the console. */
+/** The panel's own errors, shown in the panel and not only in the console. */
 
 import { h, say } from "../dom/elements.js";
 
-/** Return `{element, stop()}`: a line that says what goes wrong in this module, by whatever way it went. */
-export function createFaults() {
+/** Return `{element, stop()}`: the line that shows each uncaught error and rejected promise of this bundle. */
+export function createErrorLine() {
   const element = h("div", { class: "livy-fault", role: "alert", hidden: true });
 
   function show(error) {

@@ -7,7 +7,7 @@ import { attributes, button, h } from "../dom/elements.js";
  *
  * `list` and `foot` are lists of elements; `foot` stands below both halves.
  */
-export function createShell({ fault, header, list, detail, form, foot }) {
+export function createFrame({ errorLine, header, list, detail, form, foot }) {
   const listPane = h("section", { class: "livy-list", "aria-label": "List of batches" }, list);
   const divider = h("div", {
     class: "livy-divider",
@@ -30,7 +30,7 @@ export function createShell({ fault, header, list, detail, form, foot }) {
       "data-lm-suppress-shortcuts": "true",
       on: { keydown: (event) => event.stopPropagation() },
     },
-    fault,
+    errorLine,
     placeLine,
     main,
   );

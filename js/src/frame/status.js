@@ -2,7 +2,7 @@
 
 import { attributes, h, say } from "../dom/elements.js";
 
-/** Return the line: `{element, show(words)}`, with the words that liveness.js finds. */
+/** Return `{element, show(state)}`; `state` is what liveness() returns. */
 export function createStatus() {
   const text = h("span", { class: "livy-status-text", "aria-hidden": "true" });
   const element = h("div", { class: "livy-status" }, h("span", { class: "livy-dot", "aria-hidden": "true" }), text);

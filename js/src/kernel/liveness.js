@@ -1,4 +1,4 @@
-/** How the server and the kernel are, in words. */
+/** How the server and the kernel are, and how late an answer is, in words. Pure. */
 
 const TROUBLES = {
   unreachable: "unreachable",
@@ -31,7 +31,7 @@ function ago(seconds) {
  * `kernel` is the channel's word, `status` the last status message or null, `now` the kernel's clock in seconds, `asOf`
  * when the server was last seen (seconds, or 0 when it never was).
  */
-export function words(facts) {
+export function liveness(facts) {
   const old = facts.asOf ? `as of ${clock(facts.asOf, facts.now)}` : "";
   const said = how(facts, old);
   return { ...said, old: said.stale ? old : "" };
@@ -64,11 +64,11 @@ function how({ kernel, status, now }, old) {
   return { tone: "bad", stale: true, text: `${TROUBLES[status.state] || status.state}${since}${list}${why}` };
 }
 
-/** What to say while a question is unanswered, by the channel's word for it. */
+/** What to show while a request has no answer, by the channel's word for its lateness. */
 export const LATE_WORDS = {
   busy: "kernel busy: will be sent when the cell ends; or interrupt it",
   slow: "sent; the server has not answered yet",
   gone: "kernel gone: run %livy_panel again",
 };
-/** The same for what changes something. */
-export const LATE_DEEDS = { ...LATE_WORDS, gone: `${LATE_WORDS.gone} to see what became of it` };
+/** The same for a request that changes something: kill, submit. */
+export const LATE_ACTIONS = { ...LATE_WORDS, gone: `${LATE_WORDS.gone} to see what became of it` };

@@ -23,7 +23,7 @@ const COLUMNS = [
 /**
  * Return the list: `{element, show, refresh, tick, focus, checked, clearChecked, opened, destroy}`.
  *
- * `store` is what createRows() returned; `clock()` the kernel's time in seconds. `on` has the handlers
+ * `store` is what createStore() returned; `clock()` the kernel's time in seconds. `on` has the handlers
  * `open(row)`, `kill(rows)`, `check(rows)` and `sort(sort)`, where sort is `{by, down}` or null for newest first.
  */
 export function createGrid(store, clock, on) {

@@ -1,4 +1,4 @@
-/** Whole lines of a log, fetched from the kernel piece by piece, into the clipboard or a file. */
+/** Copy and download: whole lines of a log, fetched piece by piece, go into the clipboard or a file. */
 
 import { toClipboard } from "../dom/clipboard.js";
 import { button, h, say } from "../dom/elements.js";
@@ -16,7 +16,7 @@ export const counted = (count) => `${number(count)} ${count === 1 ? "line" : "li
  * `current()` is the log that is open, `{row, only, title, lines}`; `selected()` the lines that are to be copied,
  * `{from, to}` exclusive, or null for all; `tell(text)` says how it goes.
  */
-export function createWhole({ channel, current, selected, tell }) {
+export function createExporter({ channel, current, selected, tell }) {
   const download = button("download", saveOrStop, { title: "save the whole log as a file" });
   const element = h(
     "span",

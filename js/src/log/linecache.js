@@ -1,10 +1,10 @@
-/** The lines of one log that the browser has, which is a few windows of what the kernel keeps. Pure. */
+/** The cache of one log's lines: those that the browser has, of all that the kernel keeps. Pure. */
 
 export const CHUNK = 200; // lines that are kept, asked for and forgotten together
 const CHUNKS = 60; // kept at most
 
-/** Return the lines of a log of which nothing is known yet. */
-export function createLines() {
+/** Return an empty cache. */
+export function createLineCache() {
   const chunks = new Map(); // number -> {texts, kinds}; those used last stand last
   let total = 0;
 

@@ -1,12 +1,12 @@
 /** The log of the selected batch: its lines, and what can be done with them. */
 
 import { attributes, button, h, say } from "../dom/elements.js";
-import { createMore } from "../dom/overflow.js";
+import { createOverflowMenu } from "../dom/overflow.js";
 import { decode } from "../kernel/channel.js";
-import { counted, createWhole, number } from "./export.js";
-import { createLines } from "./linecache.js";
+import { counted, createExporter, number } from "./export.js";
+import { createLineCache } from "./linecache.js";
 import { createSearch } from "./search.js";
-import { createView } from "./viewport.js";
+import { createViewport } from "./viewport.js";
 
 const ASKS = 2; // requests for lines on their way at most
 const AHEAD = 60; // lines that are fetched beyond what is drawn
@@ -29,13 +29,13 @@ export function createLog(host, channel) {
   let live = true; // what is shown is kept up to date
   let old = ""; // if not, as of when it is
 
-  const view = createView({ drawn: fetchMissing, scrolled: onScrolled, numberClicked: onNumber });
+  const viewport = createViewport({ drawn: fetchMissing, scrolled: onScrolled, numberClicked: onNumber });
   const search = createSearch({
     ask: (type, members) => ask(type, members),
-    from: () => view.first,
-    mark: view.mark,
+    from: () => viewport.first,
+    mark: viewport.mark,
     go: goTo,
-    leave: () => view.element.focus({ preventScroll: true }),
+    leave: () => viewport.element.focus({ preventScroll: true }),
     failed,
   });
   const choice = h(
@@ -55,7 +55,7 @@ export function createLog(host, channel) {
   const next = button("↓", () => nextError(false), {
     title: "next error (N)", "aria-label": "next error", "aria-keyshortcuts": "N",
   });
-  const whole = createWhole({ channel, tell, current: () => log, selected: () => view.selected });
+  const exporter = createExporter({ channel, tell, current: () => log, selected: () => viewport.selected });
   const said = h("span", { class: "livy-log-said", role: "status" });
   const extent = h("span", { class: "livy-log-extent" });
   const trouble = h("div", { class: "livy-log-trouble", role: "status", hidden: true });
@@ -66,13 +66,13 @@ export function createLog(host, channel) {
     "div",
     { class: "livy-log-bar" },
     search.element,
-    createMore(
+    createOverflowMenu(
       "more of this log",
       search.matchCase,
       h("span", { class: "livy-log-group" }, first, before, next),
       choice,
       wrap,
-      whole.element,
+      exporter.element,
     ),
     follow,
   );
@@ -81,7 +81,7 @@ export function createLog(host, channel) {
     { class: "livy-log", on: { keydown: onKey } },
     bar,
     trouble,
-    h("div", { class: "livy-log-body" }, view.element, empty, busy, pill),
+    h("div", { class: "livy-log-body" }, viewport.element, empty, busy, pill),
     h("div", { class: "livy-log-foot" }, said, extent),
   );
   host.append(element);
@@ -99,14 +99,14 @@ export function createLog(host, channel) {
     note(trouble, "");
     note(busy, "");
     attributes(bar, { inert: !log });
-    view.show(log ? log.lines : createLines(), log ? `Log of ${log.title}` : "Log");
+    viewport.show(log ? log.lines : createLineCache(), log ? `Log of ${log.title}` : "Log");
     tellExtent();
   }
 
   function open(row, title) {
     if (log && log.row === row && log.only === only) return;
     show({
-      row, title: String(title), only, lines: createLines(), asked: new Map(), known: false, done: false,
+      row, title: String(title), only, lines: createLineCache(), asked: new Map(), known: false, done: false,
       follow: false, seen: 0, errorAt: -1, anchor: -1,
     });
     tellOpen();
@@ -122,7 +122,7 @@ export function createLog(host, channel) {
     if (!log) return;
     log.asked = new Map();
     tellOpen();
-    view.schedule();
+    viewport.schedule();
   }
 
   function onChoice() {
@@ -142,16 +142,16 @@ export function createLog(host, channel) {
       startFollowing();
     }
     tellExtent();
-    view.schedule();
+    viewport.schedule();
   }
 
   function onTail(message) {
     if (!isOpen(message)) return;
-    if (log.follow && view.hasSelection) stopFollowing(); // text that is being selected must not run away
+    if (log.follow && viewport.hasSelection) stopFollowing(); // text that is being selected must not run away
     grow(message.total);
     log.lines.put(message.from, decode(message.bytes), message.kinds);
     tellExtent();
-    view.schedule();
+    viewport.schedule();
   }
 
   function grow(total) {
@@ -182,7 +182,7 @@ export function createLog(host, channel) {
       if (asking !== log) return;
       lines.put(answer.from, decode(answer.bytes), answer.kinds);
       tellLate();
-      if (answer.kinds) view.schedule(); // which asks for what else is missing
+      if (answer.kinds) viewport.schedule(); // which asks for what else is missing
     } catch (error) {
       asked.delete(from);
       if (asking !== log) return;
@@ -244,8 +244,8 @@ export function createLog(host, channel) {
 
   function onScrolled(up) {
     if (!log) return;
-    if (up && log.follow && !view.atEnd) stopFollowing();
-    else if (view.atEnd) atEnd();
+    if (up && log.follow && !viewport.atEnd) stopFollowing();
+    else if (viewport.atEnd) atEnd();
   }
 
   function atEnd() {
@@ -255,7 +255,7 @@ export function createLog(host, channel) {
   }
 
   function stopFollowing() {
-    view.stay();
+    viewport.stay();
     log.follow = false;
     log.seen = log.lines.total;
     tellExtent();
@@ -264,8 +264,8 @@ export function createLog(host, channel) {
   function startFollowing() {
     log.follow = !log.done;
     log.seen = log.lines.total;
-    if (log.follow) view.follow();
-    else view.toEnd();
+    if (log.follow) viewport.follow();
+    else viewport.toEnd();
     tellExtent();
   }
 
@@ -275,14 +275,14 @@ export function createLog(host, channel) {
   }
 
   function toggleWrap() {
-    view.wrap(!view.wrapped);
-    attributes(wrap, { "aria-pressed": view.wrapped });
+    viewport.wrap(!viewport.wrapped);
+    attributes(wrap, { "aria-pressed": viewport.wrapped });
   }
 
   function goTo(line) {
     if (log.follow) stopFollowing();
     tell("");
-    view.toLine(line);
+    viewport.toLine(line);
   }
 
   /** Go to the first error at or behind line `at`, or to the last one before it. */
@@ -306,8 +306,8 @@ export function createLog(host, channel) {
   }
 
   function nextError(back) {
-    const seen = log.errorAt >= 0 && view.shows(log.errorAt);
-    findError(seen ? log.errorAt + (back ? 0 : 1) : view.first, back);
+    const seen = log.errorAt >= 0 && viewport.shows(log.errorAt);
+    findError(seen ? log.errorAt + (back ? 0 : 1) : viewport.first, back);
   }
 
   // Selected lines
@@ -318,14 +318,14 @@ export function createLog(host, channel) {
   }
 
   function select(range) {
-    view.select(range);
+    viewport.select(range);
     const size = range.to - range.from;
     const last = number(range.to);
     tell(size === 1 ? `line ${last} selected` : `lines ${number(range.from + 1)}–${last} selected`);
   }
 
   function unselect() {
-    view.select(null);
+    viewport.select(null);
     tell("");
   }
 
@@ -335,12 +335,12 @@ export function createLog(host, channel) {
     const command = event.ctrlKey || event.metaKey;
     if (!log) return;
     if (command && event.key === "f") search.focus();
-    else if (event.target !== view.element || event.altKey) return;
+    else if (event.target !== viewport.element || event.altKey) return;
     else if (command && event.key === "a") select({ from: 0, to: log.lines.total });
-    else if (command && event.key === "c" && view.selected && getSelection().isCollapsed) whole.copy();
+    else if (command && event.key === "c" && viewport.selected && getSelection().isCollapsed) exporter.copy();
     else if (command) return;
     else if (event.key === "n" || event.key === "N") nextError(event.shiftKey);
-    else if (event.key === "Escape" && view.selected) unselect();
+    else if (event.key === "Escape" && viewport.selected) unselect();
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -354,10 +354,10 @@ export function createLog(host, channel) {
       [live, old] = [isLive, since];
       tellExtent();
     },
-    focus: () => view.element.focus({ preventScroll: true }),
+    focus: () => viewport.element.focus({ preventScroll: true }),
     destroy() {
       offs.forEach((off) => off());
-      view.destroy();
+      viewport.destroy();
       element.remove();
     },
   };

@@ -14,12 +14,12 @@ const SETTLED = 150; // ms after the last scrolling until the scroll bar is put 
 const KINDS = { p: "program", s: "spark", d: "diagnostics", g: "gap", e: "error", w: "warning" };
 
 /**
- * Return a view; its `element` belongs into the page.
+ * Return a viewport; its `element` belongs into the page.
  *
  * `drawn({from, to})` is called after each drawing with the lines that it showed; `scrolled(up)` when a reader moved,
  * `up` telling whether towards the beginning; `numberClicked(line, extend)` for a click on a line's number.
  */
-export function createView({ drawn, scrolled, numberClicked }) {
+export function createViewport({ drawn, scrolled, numberClicked }) {
   const rowsOf = h("div", { class: "livy-log-rows" });
   const sheet = h("div", { class: "livy-log-sheet" }, rowsOf);
   const space = h("div", { class: "livy-log-space" }, sheet);
@@ -31,7 +31,7 @@ export function createView({ drawn, scrolled, numberClicked }) {
   const heights = new Map(); // line -> px, of those drawn while they wrap
   let lines = null;
   let wrapped = false;
-  let hunt = null; // the pattern that is marked
+  let searched = null; // the pattern that is marked
   let current = -1; // the line that was jumped to
   let selected = null; // {from, to} exclusive
   let look = 0; // counts changes in how a line's text is drawn
@@ -56,7 +56,7 @@ export function createView({ drawn, scrolled, numberClicked }) {
   }
 
   function spans(text) {
-    return marked(pieces(text), hunt).map((part) => {
+    return marked(pieces(text), searched).map((part) => {
       if (!part.hit && !part.classes.length) return part.text;
       const span = h(part.hit ? "mark" : "span", { class: part.classes.join(" ") || null }, part.text);
       if (part.fg) span.style.setProperty("--livy-fg", part.fg);
@@ -295,7 +295,7 @@ export function createView({ drawn, scrolled, numberClicked }) {
     /** Mark a line as the current one and bring it into view if it is not. */
     toLine(line) {
       current = line;
-      reveal = hunt !== null;
+      reveal = searched !== null;
       following = false;
       aim = scroller.shows(line) ? null : () => scroller.toLine(line, 0.3);
       draw();
@@ -303,7 +303,7 @@ export function createView({ drawn, scrolled, numberClicked }) {
 
     /** Mark what is searched for; "" for nothing. */
     mark(query, matchCase) {
-      hunt = pattern(query, matchCase);
+      searched = pattern(query, matchCase);
       look += 1;
       schedule();
     },

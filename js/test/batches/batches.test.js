@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { duration, elapsedText, title, unkillable } from "../../src/batches/batch.js";
 import { select } from "../../src/batches/filter.js";
-import { createRows } from "../../src/batches/store.js";
+import { createStore } from "../../src/batches/store.js";
 
 const TONES = { running: "open", dead: "bad", success: "good", lost: "lost" };
 const NAMES = ["row", "id", "name", "owner", "state", "mine", "start", "exact", "end", "note", "part", "known"];
@@ -26,7 +26,7 @@ function batch(row, changes = {}) {
 }
 
 function filled(...batches) {
-  const store = createRows();
+  const store = createStore();
   const columns = Object.fromEntries(NAMES.map((name) => [name, batches.map((each) => each[name])]));
   store.reset({ rev: 1, columns, tones: TONES });
   return store;
@@ -51,7 +51,7 @@ test("a patch that does not follow changes nothing and says so", () => {
   const store = filled(batch(1));
   assert.equal(store.patch({ rev: 3, rows: [values(batch(1, { state: "dead" }))], gone: [] }), false);
   assert.equal(store.get(1).state, "success");
-  assert.equal(createRows().patch({ rev: 1, rows: [], gone: [] }), false);
+  assert.equal(createStore().patch({ rev: 1, rows: [], gone: [] }), false);
 });
 
 test("a patch may bring states that were never seen", () => {

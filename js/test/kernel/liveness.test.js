@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { clock, words } from "../../src/kernel/liveness.js";
+import { clock, liveness } from "../../src/kernel/liveness.js";
 
 const NOW = new Date(2026, 10, 26, 14, 2, 30).getTime() / 1000;
 const connected = { state: "connected", text: "", since: null, seen: NOW - 2.4 };
 const say = (given) =>
-  words({ kernel: "alive", status: connected, now: NOW, asOf: given.status?.seen || connected.seen, ...given });
+  liveness({ kernel: "alive", status: connected, now: NOW, asOf: given.status?.seen || connected.seen, ...given });
 
 test("connected counts from the last look", () => {
   assert.deepEqual(say({}), { tone: "good", stale: false, old: "", text: "connected, 2 s ago" });

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CHUNK, createLines } from "../../src/log/linecache.js";
+import { CHUNK, createLineCache } from "../../src/log/linecache.js";
 
 const texts = (from, to) => [...Array(to - from).keys()].map((i) => `line ${from + i}`).join("\n");
 
 function lines(total, ...ranges) {
-  const made = createLines();
+  const made = createLineCache();
   made.grow(total);
   for (const [from, to] of ranges) made.put(from, texts(from, to), "p".repeat(to - from));
   return made;
