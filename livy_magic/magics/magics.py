@@ -36,6 +36,7 @@ from .options import (
     LOG,
     PANEL,
     SUBMIT,
+    USUAL,
     WAIT,
     Option,
     Parsed,
@@ -56,7 +57,8 @@ def documented(options: Sequence[Option]) -> Callable[[Any], Any]:
     """Add the options to a magic's docstring, which is what ``%magic?`` shows."""
 
     def add(magic: Any) -> Any:
-        magic.__doc__ = f"{inspect.cleandoc(magic.__doc__)}\n\n{help_text(options)}"
+        first = USUAL if options in (SUBMIT, CELL) else ()
+        magic.__doc__ = f"{inspect.cleandoc(magic.__doc__)}\n\n{help_text(options, first=first)}"
         return magic
 
     return add
@@ -131,6 +133,13 @@ class LivyMagics(Magics):
     def livy_submit(self, line: str) -> Batch | None:
         """Submit an application file as a Spark batch, and return its Batch.
 
+        %livy_submit etl.py 2026-01-31
+        %livy_submit --name nightly --wait --conf spark.sql.shuffle.partitions=8 etl.py {day}
+        %livy_submit spark-submit --class org.example.Main --executor-memory 4g app.jar 10
+
+        Options come before FILE; what follows it goes to the application. A local file is staged
+        where Livy can read it. {day} is the notebook's variable.
+
         %livy_submit [options] FILE [application arguments …]
         %livy_submit spark-submit [options] FILE [application arguments …]
         """
@@ -144,6 +153,13 @@ class LivyMagics(Magics):
     @documented(CELL)
     def livy_batch(self, line: str, cell: str) -> Batch | None:
         """Submit a cell as a Spark batch, and return its Batch.
+
+        %%livy_batch --name nightly --wait
+        %%livy_batch --param day --conf spark.sql.shuffle.partitions=8
+        %%livy_batch --dry-run=curl
+
+        The code stands below that line. --param gives it the notebook's variable; with --dry-run,
+        nothing is sent.
 
         %%livy_batch [options] [application arguments …]
 

@@ -194,6 +194,10 @@ PARAM = Option(
 
 SUBMIT = (*_SUBMIT, *SPARK_SUBMIT)
 CELL = (*_SUBMIT, PARAM, *SPARK_SUBMIT)
+# What people type most, in this order: a help text has it first.
+USUAL = (
+    "--name", "--wait", "--dry-run", "--param", "--conf", "--executor-memory", "--py-files", "--files",
+)  # fmt: skip
 
 BATCHES = (
     Option("--state", "only those in this state", metavar="STATE"),
@@ -368,11 +372,20 @@ def _take_option(values: dict[str, Any], option: Option, text: str) -> None:
         values[option.name] = value
 
 
-def help_text(options: Sequence[Option]) -> str:
-    """Return the option part of a magic's help, made from the tables."""
+def help_text(options: Sequence[Option], *, first: Sequence[str] = ()) -> str:
+    """Return the option part of a magic's help, made from the tables.
+
+    Args:
+        options: What the magic takes.
+        first: Flags of those that come first, under a title of their own.
+    """
     groups: dict[str, list[Option]] = {}
+    known = by_flag(options)
+    if usual := [known[flag] for flag in first if flag in known]:
+        groups["used most"] = usual
     for option in options:
-        groups.setdefault(option.group, []).append(option)
+        if option.flag not in first:
+            groups.setdefault(option.group, []).append(option)
     width = max((len(option.usage) for option in options), default=0)
     return "\n\n".join(
         "\n".join([f"{title}:", *(f"  {option.usage:<{width}}  {option.help}" for option in group)])

@@ -15,6 +15,7 @@ from livy_magic.magics.options import (
     LOCAL,
     LOG,
     SUBMIT,
+    USUAL,
     WAIT,
     Parsed,
     help_text,
@@ -181,9 +182,10 @@ def test_a_bad_field_value_is_an_invalid_request(line, message):
 
 
 def test_the_help_names_every_option_once_under_its_group():
-    lines = help_text(CELL).splitlines()
+    lines = help_text(CELL, first=USUAL).splitlines()
     titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
     assert titles == [
+        "used most:",
         "options:",
         "application:",
         "dependencies:",
@@ -193,6 +195,11 @@ def test_the_help_names_every_option_once_under_its_group():
     ]
     shown = [line.split("  ")[1] for line in lines if line.startswith("  ")]
     assert sorted(shown) == sorted(option.usage for option in CELL)
+    assert [option.split()[0] for option in shown[:3]] == [
+        "--name",
+        "--wait",
+        "--dry-run[=json|curl|python|spark-submit]",
+    ]
     assert all(option.help in "\n".join(lines) for option in CELL)
 
 
