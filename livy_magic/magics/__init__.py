@@ -1,7 +1,7 @@
 """The notebook side: magics, their lines and cells, and what they display.
 
-In reading order: ``magics`` (each parses, calls, returns), ``line`` (its words, and variables in
-them), ``options`` and ``spark_submit`` (what the words mean), ``cell`` and ``application`` (a cell, and
+In reading order: ``magics`` (each parses, calls, returns), ``line`` and ``scope`` (its words, and the
+variables in them), ``options`` and ``spark_submit`` (what the words mean), ``cell`` and ``application`` (a cell, and
 the file that it becomes), ``completion``, ``waiting`` and ``progress_bar``, ``card`` and ``tables``
 (what is displayed), ``forget``, ``history_warnings``.
 

@@ -106,7 +106,7 @@ def _masked_options(cell: str) -> str:
 
 
 def param(text: str, namespace: Mapping[str, object]) -> tuple[str, object]:
-    """Read a ``--param``: ``NAME`` takes the notebook's variable, ``NAME=VALUE`` gives the value.
+    """Read a ``--param``: ``NAME`` takes the variable of that name, ``NAME=VALUE`` gives the value.
 
     Raises:
         UsageError: The name is none, is not defined, or looks like a secret's; or the value cannot be
@@ -117,7 +117,7 @@ def param(text: str, namespace: Mapping[str, object]) -> tuple[str, object]:
     if equals:
         return name, param_value(value)
     if name not in namespace:
-        raise UsageError(f"--param {name}: {name} is not defined in the notebook")
+        raise UsageError(f"--param {name}: {name} is not defined here")
     _check_value(name, namespace[name])
     return name, namespace[name]
 

@@ -20,7 +20,7 @@ def forget(parsed: Parsed, names: Mapping[str, Any]) -> str:
 
     Args:
         parsed: The line.
-        names: The notebook's variables.
+        names: The variables that a word can mean.
 
     Raises:
         UsageError: It does not say what, or the history has no such batch.

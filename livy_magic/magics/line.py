@@ -1,4 +1,4 @@
-"""A line becomes words: a shell's quotes, the notebook's variables, and nothing else of a shell."""
+"""A line becomes words: a shell's quotes, Python's variables, and nothing else of a shell."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def split(line: str) -> list[str]:
 
 
 def expand(word: str, namespace: Mapping[str, object]) -> str:
-    """Put the values of the notebook's variables into a word of a line, from left to right.
+    """Put the values of variables into a word of a line, from left to right.
 
     - ``{name}``, ``$name`` and ``${name}``, where ``name`` is an identifier, become
       ``str(namespace["name"])``. The value is not looked into again.
@@ -88,9 +88,9 @@ def expand(word: str, namespace: Mapping[str, object]) -> str:
         if not name.isidentifier():
             return match[0]
         literal = match[0].replace("$", "$$").replace("{", "{{").replace("}", "}}")
-        cause = f"{name} is not defined in the notebook"
+        cause = f"{name} is not defined here"
         if name in os.environ:
-            cause += f", only in its environment: {name} = os.environ[{name!r}] would do that"
+            cause += f", only in the environment: {name} = os.environ[{name!r}] would do that"
         raise UsageError(f"{cause}; to mean it literally: {literal}")
 
     return _REFERENCE.sub(replacement, word)

@@ -43,6 +43,7 @@ from .options import (
     help_text,
     parse,
 )
+from .scope import variables
 from .spark_submit import check_no_shell, is_program
 from .tables import BatchList, EntryList, status_text
 from .waiting import follow, print_lines, wait
@@ -180,7 +181,8 @@ class LivyMagics(Magics):
             parsed = parsed.over(command.options, command.notes)
             values = fields.merged(values, command.application())
         elif content.code is not None:
-            params = dict(param(text, self._names()) for text in parsed.all("param"))
+            names = self._names()
+            params = dict(param(text, names) for text in parsed.all("param"))
             values["file"] = Code(application(line, content.code, params))
         parsed = parsed.over(content.options, content.notes)
         values = fields.merged(values, parsed.application())
@@ -334,17 +336,23 @@ class LivyMagics(Magics):
 
     def _known_batches(self) -> list[str]:
         """Return what batches may be called, as far as this is known without asking a server."""
-        names = [name for name, value in self._names().items() if isinstance(value, Batch)]
+        names = [name for name, value in self._notebook.items() if isinstance(value, Batch)]
         names = [name for name in names if not name.startswith("_")]
         for livy in self._servers.values():
             names += livy.known_names()
         return names
 
-    def _names(self) -> dict[str, Any]:
-        """Return the notebook's variables."""
+    @property
+    def _notebook(self) -> dict[str, Any]:
+        """The notebook's variables."""
         assert self.shell is not None
         names: dict[str, Any] = self.shell.user_ns
         return names
+
+    def _names(self) -> Mapping[str, Any]:
+        """Return the variables that a word can mean: those of the code in which the magic stands."""
+        assert self.shell is not None
+        return variables(self.shell)
 
     def _parse(
         self,
@@ -354,9 +362,9 @@ class LivyMagics(Magics):
         most: int | None = None,
         first: str | None = None,
     ) -> Parsed:
-        words = split(line)
+        words, names = split(line), self._names()
         # $SPARK_HOME/bin/spark-submit is no variable of the notebook's
-        expanded = [word if is_program(word) else expand(word, self._names()) for word in words]
+        expanded = [word if is_program(word) else expand(word, names) for word in words]
         parsed = parse(expanded, options, first=first)
         if parsed.command:
             check_no_shell(line, words)
@@ -407,7 +415,7 @@ class LivyMagics(Magics):
         batch = livy.submit(request, **choices, report=report, cell=self._cell())
         self._last = batch
         if parsed.has("out"):
-            self._names()[parsed.get("out")] = batch
+            self._notebook[parsed.get("out")] = batch
         if parsed.has("follow"):
             follow(batch, output=False)
         elif parsed.has("wait"):

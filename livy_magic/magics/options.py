@@ -188,7 +188,7 @@ SPARK_SUBMIT = (
 )  # fmt: skip
 
 PARAM = Option(
-    "--param", "a variable for the cell's code: the notebook's, or a literal",
+    "--param", "a variable for the cell's code: one that is defined here, or a literal",
     metavar="NAME[=VALUE]", repeatable=True,
 )  # fmt: skip
 

@@ -266,6 +266,16 @@ def test_interrupting_another_cell_touches_neither_batch_nor_server(
     kernel.hear_update(sleeper.card, "✘ killed")
 
 
+def test_a_function_kills_the_batch_that_it_was_given_not_the_notebooks_of_that_name(
+    kernel: Kernel, livy: Livy
+) -> None:
+    Sleeper.of(kernel, "the-notebooks -o b")
+    Sleeper.of(kernel, "the-functions -o other")
+    killed = kernel.run("def stop(b):\n    %livy_kill b\nstop(other)")
+    assert "'the-functions'" in killed.printed
+    assert [batch.name for batch in livy.batches(state="running")] == ["the-notebooks"]
+
+
 def test_a_batch_survives_the_restart_and_the_death_of_its_kernel_and_is_found_again(
     kernel: Kernel,
     new_kernel: NewKernel,

@@ -60,7 +60,7 @@ MISTAKES = {
     "%livy_submit --name 'nightly job.py": "UsageError: the quote ' in column 8 is never closed",
     "%livy_submit my job.py": "InvalidRequest: file: no such file: my; quote the blank: 'my job.py'",
     r"%livy_submit my\ job.py": "InvalidRequest: file: no such file: my\\; quote the blank: 'my job.py'",
-    "%livy_submit {folder}/job.py": "UsageError: folder is not defined in the notebook; to mean it literally: {{folder}}",
+    "%livy_submit {folder}/job.py": "UsageError: folder is not defined here; to mean it literally: {{folder}}",
     "%livy_submit spark-submit job.py > out.log 2>&1 &": "UsageError: > is for a shell, and none runs here; leave it out (a batch runs in the background anyway), or quote it if the program should get it",
     "%livy_submit --properties-file night.conf job.py": "UsageError: --properties-file: cannot read night.conf: No such file or directory",
     # -- paths
@@ -87,7 +87,7 @@ MISTAKES = {
     "%%livy_batch\n#| wait: maybe\nprint(1)": "UsageError: cell option wait is either true or false, not 'maybe'",
     "%%livy_batch\n#| file: job.py\nprint(1)": "UsageError: the cell has code and `#| file:`; which of them is to run?",
     "%%livy_batch --param password=x\nprint(1)": "UsageError: --param password: looks like a secret, and the staged file is no place for one; let the program read it from its environment or from a secret store of the cluster",
-    "%%livy_batch --param day\nprint(1)": "UsageError: --param day: day is not defined in the notebook",
+    "%%livy_batch --param day\nprint(1)": "UsageError: --param day: day is not defined here",
     "%%livy_batch --param get_ipython\nprint(1)": "UsageError: --param get_ipython: this method cannot be written as a plain literal; pass numbers, text, or lists, tuples, sets and dicts of them",
     '%%livy_batch\n{"file": "job.py", "executor_memory": "2g"}': "InvalidRequest: the POST body has no field 'executor_memory'; did you mean executorMemory?",
     '%%livy_batch\n{"file": "job.py", "kind": "pyspark"}': "InvalidRequest: the POST body has no field 'kind'",

@@ -411,7 +411,7 @@ class Table:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("dya", "--param dya: dya is not defined in the notebook"),
+        ("dya", "--param dya: dya is not defined here"),
         ("a-b=1", "--param a-b: 'a-b' is no variable name"),
         ("class=1", "--param class: 'class' is no variable name"),
         ("=1", "--param : '' is no variable name"),

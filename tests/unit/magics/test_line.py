@@ -103,9 +103,9 @@ def test_a_value_with_blanks_stays_one_word():
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("{dya}", "dya is not defined in the notebook; to mean it literally: {{dya}}"),
-        ("/$KEINE/x", "KEINE is not defined in the notebook; to mean it literally: $$KEINE"),
-        ("${user}", "user is not defined in the notebook; to mean it literally: $${{user}}"),
+        ("{dya}", "dya is not defined here; to mean it literally: {{dya}}"),
+        ("/$KEINE/x", "KEINE is not defined here; to mean it literally: $$KEINE"),
+        ("${user}", "user is not defined here; to mean it literally: $${{user}}"),
     ],
 )
 def test_a_variable_that_is_not_defined_is_named(word, message):
@@ -141,6 +141,6 @@ def test_a_variable_of_the_environment_is_told_from_none(monkeypatch):
     with pytest.raises(UsageError) as error:
         expand("/$DAY/x", {})
     assert str(error.value) == (
-        "DAY is not defined in the notebook, only in its environment: DAY = os.environ['DAY'] would"
+        "DAY is not defined here, only in the environment: DAY = os.environ['DAY'] would"
         " do that; to mean it literally: $$DAY"
     )
