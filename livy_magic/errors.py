@@ -1,26 +1,26 @@
-"""What can go wrong, as one tree.
+"""The exceptions of livy_magic, as one tree.
 
 ::
 
     LivyError
-    ├── ConfigError        the settings make no usable connection
-    ├── InvalidRequest     a field that Livy would reject or misread (a ValueError, too)
+    ├── ConfigError        the settings do not describe a usable connection
+    ├── InvalidRequest     a field that Livy would reject or misread (also a ValueError)
     ├── StagingError       a local file cannot be put where Livy can read it
     ├── LocalServerError   the private Livy cannot be started or used
     ├── HistoryError       the history of submissions cannot be read or changed
-    ├── ServerError        the conversation with the server failed
+    ├── ServerError        the server answered with an error, or not at all
     │   ├── Unreachable    no answer: refused, timed out, TLS, name look-up
-    │   ├── Unauthorized   401 or 403: of Livy, of a filter before it, or of a gateway
+    │   ├── Unauthorized   401 or 403 from Livy, from a filter in front of it, or from a gateway
     │   ├── NotFound       the server knows no such batch
-    │   └── NotLivy        an answer that is none of Livy's: a login page, a redirect, broken JSON
-    ├── NotSubmitted       a submission that provably started no batch
-    ├── SubmitUnknown      a submission of which nobody can say whether it started a batch
+    │   └── NotLivy        something else answered: a login page, a redirect, broken JSON
+    ├── NotSubmitted       the submission provably started no batch
+    ├── SubmitUnknown      the submission may or may not have started a batch
     ├── BatchFailed        the batch ended without success
     ├── BatchGone          the server forgot the batch before its end was seen
-    ├── WaitTimeout        the batch runs on, but the caller's patience ended (a TimeoutError, too)
-    └── WaitInterrupted    a person stopped waiting; what was waited for goes on
+    ├── WaitTimeout        the time-out passed; the batch is still running (also a TimeoutError)
+    └── WaitInterrupted    a person stopped waiting; the batch is still running
 
-"The batch failed" is only ever ``BatchFailed``; "I cannot see the batch" only ever a ``ServerError``.
+"The batch failed" is always ``BatchFailed``; "I cannot see the batch" is always a ``ServerError``.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from typing import Any
 
 
 class LivyError(Exception):
-    """Base of everything that livy_magic raises on purpose.
+    """Base class of every exception that livy_magic raises on purpose.
 
-    The message is the cause in one line; further lines say what to do.
+    The first line of the message gives the cause; further lines say what to do.
     """
 
     def _render_traceback_(self) -> list[str]:
-        """Tell IPython to show the message instead of our stack."""
+        """Return the message, which IPython then shows instead of a traceback."""
         return [f"{type(self).__name__}: {self}"]
 
 
 class ConfigError(LivyError):
-    """The settings do not add up to a connection."""
+    """The settings do not describe a usable connection."""
 
 
 class InvalidRequest(LivyError, ValueError):
-    """A request field has a value that Livy would reject, misread or choke on."""
+    """A request field has a value that Livy would reject, misread or fail on."""
 
 
 class StagingError(LivyError):
@@ -53,7 +53,7 @@ class StagingError(LivyError):
 
 
 class LocalServerError(LivyError):
-    """The private Livy of this machine cannot be started, reached or stopped."""
+    """The private Livy on this machine cannot be started, reached or stopped."""
 
 
 class HistoryError(LivyError):
@@ -65,9 +65,9 @@ class ServerError(LivyError):
 
     Attributes:
         request: The request line, without credentials: ``GET http://host:8998/batches/7``.
-        status: The HTTP status, or None when there was no answer.
-        text: The server's own words, in one of five shapes on the wire (protocol, part 7).
-        retry_after: Seconds the server asked to wait, when it did.
+        status: The HTTP status, or None if there was no answer.
+        text: The server's own message, which it sends in one of five forms (protocol, part 7).
+        retry_after: The seconds to wait that the server asked for, or None.
     """
 
     def __init__(
@@ -87,11 +87,11 @@ class ServerError(LivyError):
 
 
 class Unreachable(ServerError):
-    """There was no answer.
+    """The server did not answer.
 
     Attributes:
-        sent: False when the request provably never left (no connection was made); True when
-            the server may have acted on it.
+        sent: False if the request was provably never sent (no connection was made); True if the
+            server may have acted on it.
     """
 
     def __init__(self, message: str, *, request: str, sent: bool) -> None:
@@ -100,11 +100,11 @@ class Unreachable(ServerError):
 
 
 class Unauthorized(ServerError):
-    """The server does not accept who we say we are, or what they may do."""
+    """The server rejected the credentials, or the user lacks the permission."""
 
 
 class NotFound(ServerError):
-    """The server knows no batch of that id or name."""
+    """The server knows no batch with that id or name."""
 
 
 class NotLivy(ServerError):
@@ -112,14 +112,14 @@ class NotLivy(ServerError):
 
 
 class NotSubmitted(LivyError):
-    """The submission ended without a batch, and that is certain."""
+    """The submission provably started no batch."""
 
 
 class SubmitUnknown(LivyError):
     """The answer to the submission was lost, and the server does not show the batch.
 
     Attributes:
-        name: The batch name under which it may still appear.
+        name: The name under which the batch may still appear.
     """
 
     def __init__(self, message: str, *, name: str) -> None:
@@ -131,8 +131,8 @@ class BatchFailed(LivyError):
     """The batch ended without success.
 
     Attributes:
-        batch: Its handle, a :class:`livy_magic.Batch`, with its log.
-        lines: The last lines of what the program printed: where the cause is, usually.
+        batch: The batch's handle, a :class:`livy_magic.Batch`, with its log.
+        lines: The last lines that the program printed, which usually hold the cause.
     """
 
     def __init__(self, message: str, *, batch: Any, lines: Sequence[str] = ()) -> None:
@@ -142,10 +142,10 @@ class BatchFailed(LivyError):
 
 
 class BatchGone(LivyError):
-    """The server no longer knows the batch, and its end was not seen.
+    """The server forgot the batch before its end was seen.
 
     Attributes:
-        last: What was last seen of it: a :class:`livy_magic.BatchInfo`.
+        last: The last known view of the batch, a :class:`livy_magic.BatchInfo`.
     """
 
     def __init__(self, message: str, *, last: Any) -> None:
@@ -154,8 +154,8 @@ class BatchGone(LivyError):
 
 
 class WaitTimeout(LivyError, TimeoutError):
-    """Waiting ended before the batch did; the batch runs on."""
+    """The time-out passed before the batch ended; the batch is still running."""
 
 
 class WaitInterrupted(LivyError):
-    """A person stopped waiting; the batches run on, and so does a private Livy's start."""
+    """A person stopped waiting; the batches keep running, and a private Livy keeps starting."""

@@ -1,4 +1,4 @@
-"""What may take long, in pieces, and how far it is as lines of text."""
+"""Progress of long work, done in pieces and reported as lines of text."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ def silent(_: str) -> None:
 
 
 class Patient:
-    """Passes on a line of progress every two seconds, and none of what takes less.
+    """A filter that passes on at most one line of progress every two seconds.
+
+    Work that takes less than two seconds reports nothing.
 
     Args:
-        report: Gets the lines.
+        report: Receives the lines.
     """
 
     def __init__(self, report: Report) -> None:
@@ -31,14 +33,14 @@ class Patient:
         self._last = time.monotonic()
 
     def __call__(self, text: str) -> None:
-        """Take note of a line of progress."""
+        """Report a line of progress, if two seconds have passed since the last."""
         if time.monotonic() - self._last >= _EVERY:
             self._report(text)
             self._last = time.monotonic()
 
 
 def chunks(source: os.PathLike[str] | bytes) -> Iterator[bytes]:
-    """Yield what a file holds, or the bytes themselves, in pieces that take no long to work off."""
+    """Yield a file's content in pieces of 1 MiB; yield bytes whole."""
     if isinstance(source, bytes):
         yield source
         return
@@ -48,13 +50,13 @@ def chunks(source: os.PathLike[str] | bytes) -> Iterator[bytes]:
 
 
 def counted(pieces: Iterable[bytes], what: str, total: int, report: Report) -> Iterator[bytes]:
-    """Yield the pieces, and report after each how far it is: ``staging x.jar: 45 of 120 MB``.
+    """Yield the pieces, and report the progress after each: ``staging x.jar: 45 of 120 MB``.
 
     Args:
-        pieces: What is worked off.
-        what: What is being done.
-        total: Bytes of all pieces together.
-        report: Gets a line for each piece; a :class:`Patient` one passes on few.
+        pieces: The pieces to process.
+        what: The work, for the report: ``staging x.jar``.
+        total: Size of all pieces together, in bytes.
+        report: Receives a line for each piece; wrap it in :class:`Patient` to thin them out.
     """
     done = 0
     for piece in pieces:

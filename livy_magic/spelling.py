@@ -1,4 +1,4 @@
-"""Slips of the pen: which known word was meant."""
+"""Spelling suggestions: the known word that a misspelt one stands for."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean X?"`` for the known word nearest to ``word``, or nothing."""
-    import difflib  # only a mistake needs it
+    """Return ``"; did you mean X?"`` for the known word nearest to ``word``, else ``""``."""
+    import difflib  # imported late: only a mistake needs it
 
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
     return f"; did you mean {close[0]}?" if close else ""

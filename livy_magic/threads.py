@@ -1,4 +1,4 @@
-"""What threads share: locks that no interrupt and no fork leaves locked, and calls to subscribers."""
+"""Base classes of objects that threads share: locks that survive interrupts and forks, subscribers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from weakref import WeakSet
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-_log.addHandler(logging.NullHandler())  # without any, Python would print what is logged
+_log.addHandler(logging.NullHandler())  # without a handler, Python prints log records to stderr
 
 
 class Shared:
-    """Something that threads share, and that nothing may leave locked for ever.
+    """An object with a lock that threads share, which neither an interrupt nor a fork leaves locked.
 
-    An interrupt can strike between a Condition's ``__enter__``, which is Python, and the block
-    behind it, and then the lock stays locked. A lock's own cannot be interrupted there, so it is
-    always the lock that is entered, never the condition.
+    A Condition's ``__enter__`` is written in Python: an interrupt between it and the block leaves
+    the lock locked. A lock's own ``__enter__`` cannot be interrupted there. So always enter the
+    lock, never the condition.
     """
 
     everything: ClassVar[WeakSet[Shared]] = WeakSet()
@@ -30,7 +30,7 @@ class Shared:
         Shared.everything.add(self)
 
     def unlock(self) -> None:
-        """Take new locks: in a forked child, the threads that hold the old ones do not exist."""
+        """Create new locks: in a forked child, the threads that hold the old ones do not exist."""
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
 
@@ -45,19 +45,20 @@ if hasattr(os, "register_at_fork"):
 
 
 class Published(Shared, Generic[T]):
-    """Something whose news others want to know, as snapshots that never change."""
+    """An object that publishes immutable snapshots to its subscribers."""
 
     def __init__(self) -> None:
         super().__init__()
         self._subscribers: list[Callable[[T], None]] = []
 
     def subscribe(self, callback: Callable[[T], None]) -> Callable[[], None]:
-        """Call ``callback(snapshot)`` from now on when there is one, in the thread that brings it.
+        """Call ``callback(snapshot)`` for each new snapshot, in the thread that publishes it.
 
-        The callback must not block. What it raises is logged, and harms nobody.
+        The callback must not block. What it raises is logged, and stops neither the publisher nor
+        other subscribers.
 
         Returns:
-            What ends the subscription; calling it again does no harm.
+            A function that ends the subscription; further calls do nothing.
         """
 
         def unsubscribe() -> None:
@@ -70,11 +71,11 @@ class Published(Shared, Generic[T]):
         return unsubscribe
 
     def _tell(self, news: T) -> None:
-        """Tell all subscribers; not to be called with the lock held."""
+        """Call all subscribers with a snapshot; call this without holding the lock."""
         with self._lock:
             subscribers = list(self._subscribers)
         for callback in subscribers:
             try:
                 callback(news)
-            except Exception:  # noqa: BLE001 -- logged; it is not the watcher's failure
+            except Exception:  # noqa: BLE001 -- logged; the publisher itself did not fail
                 _log.exception("a subscriber failed")
