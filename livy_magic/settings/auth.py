@@ -1,7 +1,7 @@
-"""Who one is, for the server: from an auth specification to the object that signs each request.
+"""Authentication: from the specification in the settings to the object that signs each request.
 
-An :class:`AuthSpec` is what settings hold: a kind, and where its secret is kept. :func:`build` makes
-the ``requests`` auth object from it. A secret is read when the first request needs it and stays in
+The settings hold an :class:`AuthSpec`: a kind, and where its secret is kept. :func:`build` creates
+the ``requests`` auth object from it. A secret is read when the first request needs it, and stays in
 that object's memory; no ``repr`` and no message shows it.
 
 ========  ==================================================  =====================================
@@ -14,12 +14,13 @@ kerberos  ``hostname``                                        SPNEGO with the ti
 custom    ``object``, ``options``                             what that ``requests`` auth object does
 ========  ==================================================  =====================================
 
-``password`` is one of ``prompt`` (asked once; the default), ``{env: NAME}``, ``{keyring: SERVICE}``,
-``{netrc: true}``, ``{callable: "module:function"}``; ``token`` one of ``{env: NAME}``,
-``{command: "program args"}``, ``{callable: "module:function"}``. A token is asked for again after a
-401. ``header`` puts it elsewhere than in ``Authorization``, as it is or behind ``prefix``.
-``hostname`` is the one in the server's Kerberos principal, where that is not the URL's. ``object`` is
-the ``module:name`` of an auth object, or of a class or function that makes one from ``options``.
+``password`` is one of ``prompt`` (asks the user once; the default), ``{env: NAME}``,
+``{keyring: SERVICE}``, ``{netrc: true}``, ``{callable: "module:function"}``; ``token`` is one of
+``{env: NAME}``, ``{command: "program args"}``, ``{callable: "module:function"}``. A token is read
+again after a 401. ``header`` names another header than ``Authorization``, which carries the token
+bare or after ``prefix``. ``hostname`` is the host in the server's Kerberos principal, if it is not
+the URL's. ``object`` is the ``module:name`` of an auth object, or of a class or function that makes
+one from ``options``.
 """
 
 from __future__ import annotations
@@ -47,10 +48,10 @@ _TOKEN = re.compile(r"[!-~]+")
 
 
 class RenewingAuth(AuthBase, ABC):
-    """A credential that grows old: after a 401 it is renewed and the request sent once more.
+    """A credential that expires: after a 401, it is renewed and the request is sent once more.
 
-    One object serves all threads: when several of them meet a 401 with the same credential, one
-    renews it and the others use what it got. A second 401 goes to the caller as it is.
+    One object serves all threads: if several of them get a 401 with the same credential, one thread
+    renews it and the others use the new one. A second 401 is returned to the caller.
     """
 
     def __init__(self) -> None:
@@ -59,14 +60,14 @@ class RenewingAuth(AuthBase, ABC):
 
     @abstractmethod
     def apply(self, request: PreparedRequest) -> None:
-        """Put the credential on ``request``, over an older one; called with the lock held."""
+        """Put the credential on ``request``, replacing an older one; called with the lock held."""
 
     @abstractmethod
     def renew(self) -> None:
         """Get a new credential, because the server refused this one; called with the lock held."""
 
     def __call__(self, r: PreparedRequest) -> PreparedRequest:
-        """Sign the request, and be there for its answer."""
+        """Sign the request, and register a hook that handles a 401."""
         renewals = self._sign(r)
         r.register_hook(  # type: ignore[no-untyped-call]  # the stubs give it no types
             "response", functools.partial(self._once_more, renewals)
@@ -83,15 +84,15 @@ class RenewingAuth(AuthBase, ABC):
         body_can_be_sent_again = isinstance(request.body, (str, bytes, type(None)))
         if refused.status_code != HTTPStatus.UNAUTHORIZED or not body_can_be_sent_again:
             return refused
-        _ = refused.content  # read to its end, so that the connection can be used again
+        _ = refused.content  # read it to its end, so that the connection can be reused
         refused.close()
         with self._lock:
-            if self._renewals == renewals:  # else another thread was here first
+            if self._renewals == renewals:  # else another thread has renewed it already
                 self.renew()
                 self._renewals += 1
         again = request.copy()
         self._sign(again)
-        # an adapter's own send calls no hooks, so this answer does not come back to us
+        # an adapter's own send calls no hooks, so this method does not see this answer again
         answer = refused.connection.send(again, **send_options)
         answer.history.append(refused)
         answer.request = again
@@ -100,11 +101,11 @@ class RenewingAuth(AuthBase, ABC):
 
 @dataclass(frozen=True)
 class AuthSpec:
-    """How to say who one is; ``str()`` tells a person.
+    """A kind of authentication and its options; ``str()`` describes it without secrets.
 
     Attributes:
         kind: One of the kinds in this module's table.
-        options: That kind's options; a password or token as a :class:`Secret`.
+        options: That kind's options; a password or token is a :class:`Secret`.
     """
 
     kind: str = "none"
@@ -129,21 +130,21 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "kerberos": ("hostname",),
     "custom": ("object", "options"),
 }
-# Where each kind of secret may be kept.
+# The places where each kind of secret may be kept.
 _SOURCES: dict[str, tuple[str, ...]] = {
     "password": ("env", "keyring", "netrc", "callable"),
     "token": ("env", "command", "callable"),
 }
 
-_NOT_ONLY_TEXT = ("netrc", "callable")  # true; the callable itself
+_NOT_ONLY_TEXT = ("netrc", "callable")  # these also take true, and the callable itself
 
 
 def read(value: object, *, where: str) -> AuthSpec:
-    """Return the specification that a setting holds: a kind's name, or a mapping with ``kind``.
+    """Return the specification from a setting: a kind's name, or a mapping with ``kind``.
 
     Args:
-        value: From YAML or ``%config``.
-        where: The place, for the message.
+        value: The raw value, from YAML or ``%config``.
+        where: The place of the setting, for the message.
 
     Raises:
         ConfigError: An unknown kind or option, a missing one, or a secret in clear text.
@@ -189,7 +190,7 @@ def _read_secret(name: str, value: object, where: str) -> Secret:
 def _argv(command: str | Sequence[str], where: str) -> list[str]:
     try:
         argv = shlex.split(command) if isinstance(command, str) else list(command)
-    except ValueError as error:  # a quote without its other half
+    except ValueError as error:  # an unclosed quote
         raise ConfigError(f"{where}: the token command cannot be read: {error}") from None
     if not argv:
         raise ConfigError(f"{where}: the token command is empty")
@@ -219,14 +220,14 @@ def build(
 ) -> AuthBase | None:
     """Return the auth object for requests to ``url``; None for kind ``none``.
 
-    One object serves all threads. Signing a request may raise ConfigError, since only then the
-    secret is read; nothing was sent in that case.
+    One object serves all threads. Signing a request may raise ConfigError, because only signing
+    reads the secret; in that case, nothing has been sent.
 
     Args:
         spec: The specification.
-        url: The server's URL, without user info: where netrc looks and what a prompt names.
-        ask: Asks the user for a password; ``getpass.getpass`` unless given.
-        environ: Where ``{env: NAME}`` looks, at the time a secret is read.
+        url: The server's URL, without user info; netrc is searched for it, and a prompt shows it.
+        ask: Asks the user for a password; by default ``getpass.getpass``.
+        environ: The environment that ``{env: NAME}`` reads, when the secret is read.
 
     Raises:
         ConfigError: A package is missing, an object cannot be imported, netrc has no entry.
@@ -252,7 +253,7 @@ def _basic(
     ask: Callable[[str], str] | None,
     environ: Mapping[str, str],
 ) -> BasicAuth:
-    if user is None or password.source == "netrc":  # netrc knows both
+    if user is None or password.source == "netrc":  # netrc holds user and password
         user, found = from_netrc(url, user)
         return BasicAuth(user, lambda: found)
     question = f"Password of {user} for {url}: "
@@ -264,7 +265,7 @@ class BasicAuth(AuthBase):
 
     Args:
         user: The user name.
-        read_password: Returns the password; called at most once without error.
+        read_password: Returns the password; not called again once it has succeeded.
     """
 
     def __init__(self, user: str, read_password: Callable[[], str]) -> None:
@@ -277,7 +278,7 @@ class BasicAuth(AuthBase):
         """Sign the request."""
         with self._lock:
             if self._header is None:
-                # UTF-8 is what Livy's LDAP filter decodes; requests' own class would send Latin-1
+                # Livy's LDAP filter decodes UTF-8; requests' own class would send Latin-1
                 login = f"{self.user}:{self._read_password()}".encode()
                 self._header = f"Basic {base64.b64encode(login).decode()}"
             r.headers["Authorization"] = self._header
@@ -288,12 +289,12 @@ class BasicAuth(AuthBase):
 
 
 class BearerAuth(RenewingAuth):
-    """A token in a header, asked for again after a 401.
+    """A token in a header, read again after a 401.
 
     Args:
         read_token: Returns a token.
-        header: The header that carries it.
-        prefix: The word before it; in ``Authorization`` it is ``Bearer`` unless given.
+        header: The name of the header that carries the token.
+        prefix: The word before the token; by default ``Bearer`` in ``Authorization``, else none.
     """
 
     def __init__(
@@ -320,9 +321,9 @@ class BearerAuth(RenewingAuth):
     def renew(self) -> None:
         """See RenewingAuth."""
         token = self._read_token().strip()
-        if not _TOKEN.fullmatch(token):  # requests would show it in its complaint
+        if not _TOKEN.fullmatch(token):  # requests would show it in its error message
             raise ConfigError(
-                f"what should be the token for {self._header} is no token: it is empty, has spaces "
+                f"the value read for {self._header} is no token: it is empty, has spaces "
                 "inside or characters that no header can carry\n"
                 "A token command has to print the bare token, not JSON around it."
             )
@@ -333,10 +334,10 @@ class BearerAuth(RenewingAuth):
 
 
 class KerberosAuth(AuthBase):
-    """SPNEGO by ``requests_kerberos``: one of its objects a thread, since they keep a state.
+    """SPNEGO by ``requests_kerberos``, with one of its objects per thread, since they keep state.
 
     Args:
-        hostname: The host in the server's principal, where it is not the URL's.
+        hostname: The host in the server's principal, if it is not the URL's.
 
     Raises:
         ConfigError: The package is not installed.
@@ -352,8 +353,8 @@ class KerberosAuth(AuthBase):
             ) from None
         self._make = functools.partial(
             requests_kerberos.HTTPKerberosAuth,
-            # required would fail in every thread but the first: Livy's cookie, which they share,
-            # makes the server skip the exchange in which it proves who it is
+            # REQUIRED would fail in every thread but the first: threads share Livy's cookie, and
+            # with it the server skips the exchange in which it proves its identity
             mutual_authentication=requests_kerberos.OPTIONAL,
             hostname_override=hostname,
         )
@@ -371,14 +372,14 @@ class KerberosAuth(AuthBase):
 
 
 class CustomAuth(AuthBase):
-    """Somebody else's ``requests`` auth object, under a ``repr`` that shows no secret.
+    """A wrapper of the user's own ``requests`` auth object, with a ``repr`` that shows no secret.
 
     Args:
-        object: ``module:name`` of an instance, or of a class or function that makes one.
+        object: ``module:name`` of an auth object, or of a class or function that makes one.
         options: Keyword arguments for the class or function.
 
     Raises:
-        ConfigError: It cannot be imported, or is no auth object.
+        ConfigError: The object cannot be imported, or is not an auth object.
     """
 
     def __init__(self, object: str, options: Mapping[str, Any] | None = None) -> None:  # noqa: A002 - the setting's name

@@ -1,4 +1,4 @@
-"""Where a password or token is kept, and how it is read from there."""
+"""Passwords and tokens: where they are kept, and how to read them from there."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from requests.utils import get_netrc_auth
 from ..errors import ConfigError
 from ..redact import MASK
 
-COMMAND_TIMEOUT = 60.0  # seconds; a token command may have to ask a service far away
+COMMAND_TIMEOUT = 60.0  # seconds; a token command may have to ask a remote service
 
 
 @dataclass(frozen=True)
 class Secret:
-    """Where a password or token is kept; ``str()`` says it in words.
+    """The place where a password or token is kept; ``str()`` describes it in words.
 
     Attributes:
         source: ``env``, ``keyring``, ``netrc``, ``prompt``, ``command``, ``callable`` or ``url``.
@@ -51,17 +51,17 @@ def read_secret(
     question: str = "",
     user: str = "",
 ) -> str:
-    """Return the secret itself, asked for at the place where it is kept.
+    """Return the secret itself, read from the place where it is kept.
 
     Args:
         secret: The place.
-        environ: Where ``{env: NAME}`` looks.
-        ask: Asks a person; ``getpass.getpass`` unless given.
-        question: What to ask.
-        user: Whose password, for a keyring.
+        environ: The environment that ``{env: NAME}`` reads.
+        ask: Asks the user; by default ``getpass.getpass``.
+        question: The question to ask.
+        user: The user name to look up in a keyring.
 
     Raises:
-        ConfigError: It is not there.
+        ConfigError: The secret cannot be read.
     """
     match secret.source:
         case "env":
@@ -86,8 +86,8 @@ def _from_environment(name: str, environ: Mapping[str, str]) -> str:
 
 def _from_keyring(service: str, user: str) -> str:
     try:
-        import keyring  # may not be installed
-        import keyring.errors  # see above
+        import keyring  # an optional package
+        import keyring.errors
     except ImportError:
         raise ConfigError(
             "the password is in a keyring, which needs the package keyring\n"
@@ -105,17 +105,17 @@ def _from_keyring(service: str, user: str) -> str:
 
 
 def from_netrc(url: str, user: str | None) -> tuple[str, str]:
-    """Return user and password of netrc's entry for the host of ``url``.
+    """Return user and password from netrc's entry for the host of ``url``.
 
     Raises:
-        ConfigError: There is none, or none of this user, or netrc cannot be read.
+        ConfigError: netrc has no entry for the host, or only another user's, or cannot be read.
     """
-    from netrc import NetrcParseError  # only netrc needs it
+    from netrc import NetrcParseError  # imported late: only netrc needs it
 
     try:
         entry = get_netrc_auth(url, raise_errors=True)
     except (NetrcParseError, OSError) as error:
-        # the parser's own words may quote the word it stumbled over
+        # the parser's own message may quote the word that it failed on, which may be the password
         raise ConfigError(
             f"{error.filename}: this netrc file cannot be read\n"
             "Check its form, and that only you can read it (chmod 600)."
@@ -129,7 +129,7 @@ def from_netrc(url: str, user: str | None) -> tuple[str, str]:
 def _from_prompt(ask: Callable[[str], str], question: str) -> str:
     try:
         return ask(question)
-    except (EOFError, NotImplementedError):  # no terminal; a frontend that cannot ask
+    except (EOFError, NotImplementedError):  # no terminal; a front end that cannot ask
         raise ConfigError(
             f"nobody is here to answer: {question.strip()}\n"
             "Write password: {env: NAME} or {keyring: SERVICE} in a profile instead."
@@ -137,7 +137,7 @@ def _from_prompt(ask: Callable[[str], str], question: str) -> str:
 
 
 def _from_command(argv: list[str]) -> str:
-    import subprocess  # only a command needs it
+    import subprocess  # imported late: only a command needs it
 
     what = f"token command {argv[0]}"
     try:
@@ -150,13 +150,13 @@ def _from_command(argv: list[str]) -> str:
             timeout=COMMAND_TIMEOUT,
             check=False,
         )
-    except subprocess.TimeoutExpired:  # it would carry what the command printed so far
+    except subprocess.TimeoutExpired:  # chained, it would show what the command printed so far
         raise ConfigError(f"{what} did not end within {COMMAND_TIMEOUT:.0f} seconds") from None
     except OSError as error:
         raise ConfigError(f"{what} cannot be started: {error.strerror}") from None
     if done.returncode:
         said = done.stderr.strip()
-        said = said.replace(done.stdout.strip() or MASK, MASK)  # a token echoed there, too
+        said = said.replace(done.stdout.strip() or MASK, MASK)  # stderr may repeat the token
         raise ConfigError(f"{what} ended with exit code {done.returncode}\n{said}".strip())
     return done.stdout
 
@@ -170,20 +170,24 @@ def _from_callable(source: str | Callable[[], object]) -> str:
 
 
 def callable_name(source: object) -> str:
-    """Return what a callable, or the name of one, is called in a message."""
+    """Return a callable's name for a message; ``source`` is the callable or its name."""
     return source if isinstance(source, str) else getattr(source, "__qualname__", "")
 
 
 def called(function: Callable[..., object], what: str, **options: object) -> Any:
-    """Return what ``function`` returns; whatever it raises becomes a ConfigError about ``what``."""
+    """Return what ``function`` returns; raise ConfigError about ``what`` for any error of its."""
     try:
         return function(**options)
-    except Exception as error:  # somebody else's code may raise anything
+    except Exception as error:  # the user's code may raise anything
         raise ConfigError(f"{what} failed: {type(error).__name__}: {error}") from error
 
 
 def imported(name: str) -> Any:
-    """Return the object that ``module:name`` means, or raise ConfigError."""
+    """Return the object that ``module:name`` names.
+
+    Raises:
+        ConfigError: The name has another form, or cannot be imported.
+    """
     module, colon, path = name.partition(":")
     if not colon:
         raise ConfigError(f"{name} is not of the form module:name")

@@ -1,44 +1,44 @@
-"""Where Livy is, as whom one talks to it, and what else a connection needs: all of it with its origin.
+"""The settings of a connection, each with its origin, and the order in which sources win.
 
 Settings
     ===================  ==========================================================================
-    ``url``              ``https://host:8998``, a gateway's prefix included; ``local`` for the
-                         private Livy of this machine, which is also what no URL at all means
+    ``url``              ``https://host:8998``, with a gateway's prefix if there is one; ``local``,
+                         the default, for the private Livy on this machine
     ``auth``             ``none``, ``basic``, ``bearer``, ``kerberos`` or ``custom``; or a mapping
                          of ``kind`` and its options, see :mod:`livy_magic.settings.auth`
-    ``headers``          further headers for every request
-    ``verify``           a file of certificate authorities; ``true``; ``false`` trusts anybody, and
-                         warns
+    ``headers``          additional headers for every request
+    ``verify``           a file of certificate authorities; ``true``; ``false`` trusts any server,
+                         and warns
     ``cert``             client certificate: a file, or the files of certificate and key
     ``proxies``          proxy URLs by scheme: ``{https: http://proxy:3128}``
     ``timeout``          seconds to wait for a connection and for an answer: ``[5, 30]``, or one
                          number for both
-    ``staging``          fsspec URL of the folder where local files are put for Livy
-    ``staging_as``       the same folder as Spark sees it, where that differs
-    ``staging_options``  fsspec's storage options for it
+    ``staging``          fsspec URL of the staging folder, where local files are put for Livy
+    ``staging_as``       the URL under which Spark sees that folder, if it is another
+    ``staging_options``  fsspec's storage options for that folder
     ``defaults``         POST fields for every request that leaves them unset
     ===================  ==========================================================================
 
 Environment
     ===================  ==========================================================================
-    ``LIVY_URL``         ``url``; ``https://user:password@host`` is taken apart at once
+    ``LIVY_URL``         ``url``; user and password in ``https://user:password@host`` are split off
     ``LIVY_PROFILE``     name of the profile to use when nothing else names a server
-    ``LIVY_AUTH``        kind of ``auth``; without it, but with ``LIVY_URL``, a ``LIVY_TOKEN``
+    ``LIVY_AUTH``        kind of ``auth``; if it is not set but ``LIVY_URL`` is, a ``LIVY_TOKEN``
                          means ``bearer`` and a user name ``basic``
     ``LIVY_USER``        user name for ``basic``
-    ``LIVY_PASSWORD``    password for ``basic``; asked for when it is not set
+    ``LIVY_PASSWORD``    password for ``basic``; if it is not set, the user is asked
     ``LIVY_TOKEN``       token for ``bearer``; read again after a 401
     ``LIVY_CA``          ``verify``: a file of certificate authorities
     ``LIVY_STAGING``     ``staging``
     ``LIVY_STAGING_AS``  ``staging_as``
     ===================  ==========================================================================
 
-    ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE`` stands in for a ``verify`` that nobody set, and
-    ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` for ``proxies``, except for loopback.
+    ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE`` applies if ``verify`` is not set; ``HTTP_PROXY``,
+    ``HTTPS_PROXY`` and ``NO_PROXY`` apply if ``proxies`` is not set, except for loopback.
 
 Files
     ``livy_magic.yaml`` in every folder of Jupyter's configuration path: the user's, then the
-    environment's, then the system's. The first file that has a profile or a ``default`` wins::
+    environment's, then the system's. For each profile, and for ``default``, the first file wins::
 
         default: prod
         profiles:
@@ -46,18 +46,18 @@ Files
             url: https://livy.example.com:8998
             auth: {kind: basic, user: alice, password: {keyring: livy}}
 
-    ``{env: NAME}`` stands for an environment variable wherever a header, an option or a Spark
-    property has a value; secrets in clear text are refused.
+    ``{env: NAME}`` reads an environment variable, as the value of any header, option or Spark
+    property; secrets in clear text are refused.
 
 Precedence
-    For one setting: what is asked for by name (a URL, or a profile) > ``%config LivyMagics`` > the
-    environment > the default profile > sparkmagic's file > what is built in.
+    For each setting: the URL or profile that the user names > ``%config LivyMagics`` > the
+    environment > the default profile > sparkmagic's file > the built-in default.
 
-    A profile describes one server: of a profile whose URL is not used, nothing is used. And what is
-    sent to a server, ``auth``, ``headers``, ``cert`` and ``defaults``, or makes it trusted unseen,
-    ``verify: false``, goes to the server that it was configured for, never to a URL from a place
-    that ranks higher: ``%livy_connect http://other`` takes neither ``LIVY_TOKEN`` nor the default
-    profile's password along. Only a ``%config`` that names no server itself serves them all.
+    A profile describes one server: if its URL is not used, none of its settings are. Settings that
+    are sent to a server (``auth``, ``headers``, ``cert`` and ``defaults``) or trust it blindly
+    (``verify: false``) apply only to the server that they were configured for, never to a URL from
+    a source that ranks higher: ``%livy_connect http://other`` uses neither ``LIVY_TOKEN`` nor the
+    default profile's password. Only a ``%config`` that names no server applies to every server.
 """
 
 from __future__ import annotations
@@ -99,28 +99,29 @@ BUILT_IN: Mapping[str, Any] = {
     "defaults": {},
 }
 SENT_TO_SERVER = ("auth", "headers", "cert", "defaults")
-OF_STAGING = ("staging_as", "staging_options")  # say nothing without the staging they are about
-FOR_PRIVATE_LIVY = ("timeout", "defaults")  # it brings the other settings along
+OF_STAGING = ("staging_as", "staging_options")  # only valid for the staging from the same source
+FOR_PRIVATE_LIVY = ("timeout", "defaults")  # the private Livy sets all others itself
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything a connection needs; neither ``repr`` nor :func:`describe` shows a secret.
+    """The settings of one connection; neither ``repr`` nor :func:`describe` shows a secret.
 
     Attributes:
-        url: Where Livy is, without user info and trailing slash; None: the private Livy.
-        profile: The profile that says so, if one does.
-        auth: How to say who one is; a secret is read when the first request needs it.
-        headers: Further headers for every request.
-        verify: Whether the server has to show a trusted certificate, or a file of whom to trust.
-        cert: Client certificate, or certificate and key.
+        url: Livy's URL, without user info or trailing slash; None for the private Livy.
+        profile: The name of the profile that the URL comes from, or None.
+        auth: The authentication; a secret is read when the first request needs it.
+        headers: Additional headers for every request.
+        verify: Whether the server must present a trusted certificate, or the path of a file of
+            certificate authorities.
+        cert: Path of the client certificate, or paths of certificate and key.
         proxies: Proxy URLs by scheme.
         timeout: Seconds to wait for a connection, and for an answer.
-        staging: fsspec URL of the folder where local files are put for Livy.
-        staging_as: The same folder as Spark sees it, where that differs.
-        staging_options: fsspec's storage options for it.
-        defaults: Field values by Python name, checked.
-        origins: Where each setting comes from, in words.
+        staging: fsspec URL of the staging folder, where local files are put for Livy.
+        staging_as: The URL under which Spark sees that folder, if it is another.
+        staging_options: fsspec's storage options for that folder.
+        defaults: Checked POST field values, by Python name.
+        origins: The origin of each setting, in words.
     """
 
     url: str | None
@@ -139,7 +140,7 @@ class Settings:
 
     @property
     def user(self) -> str | None:
-        """The user name, where the settings say it: Kerberos and tokens know it themselves."""
+        """The user name in the settings, or None: Kerberos tickets and tokens carry their own."""
         return self.auth.options.get("user")
 
 
@@ -150,16 +151,16 @@ def load(
     environ: Environ = os.environ,
     config_path: Sequence[Path] | None = None,
 ) -> Settings:
-    """Return the settings for a server, by the precedence that this module's page describes.
+    """Return the settings for a server, by the precedence in this module's docstring.
 
     Args:
-        target: A URL, a profile's name, or ``local``; None leaves the choice to the other places.
-        overrides: Settings that ``%config`` has set, ``profile`` among them.
-        environ: The environment; proxies are always those of the process.
-        config_path: Folders where ``livy_magic.yaml`` may lie; Jupyter's unless given.
+        target: A URL, a profile's name, or ``local``; if None, the other sources choose the server.
+        overrides: Settings that ``%config`` has set, including ``profile``.
+        environ: The environment; proxies always come from the process's own.
+        config_path: Folders to search for ``livy_magic.yaml``; by default Jupyter's path.
 
     Raises:
-        ConfigError: A place says something that makes no sense, or a secret in clear text.
+        ConfigError: A source holds an invalid setting, or a secret in clear text.
     """
     files = Files.read(config_path)
     config = sources.layer(overrides, "%config", environ)
@@ -187,7 +188,7 @@ def load(
 
 
 def profiles(config_path: Sequence[Path] | None = None) -> dict[str, Path]:
-    """Return the names of all profiles, each with the file that it is from.
+    """Return the names of all profiles, each with the file that holds it.
 
     Raises:
         ConfigError: A file cannot be read.
@@ -196,7 +197,7 @@ def profiles(config_path: Sequence[Path] | None = None) -> dict[str, Path]:
 
 
 def describe(settings: Settings) -> list[tuple[str, str, str]]:
-    """Return name, value and origin of each setting that says something, for a person to read."""
+    """Return name, value and origin of each setting that is set, as text without secrets."""
     proxies = (f"{scheme} {mask_proxy(url)}" for scheme, url in settings.proxies.items())
     shown = {
         "url": settings.url or "the private Livy of this machine",
@@ -233,12 +234,12 @@ def _shown_defaults(defaults: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class _Ranking:
-    """What each place says.
+    """The sources of settings in order of precedence.
 
     Attributes:
-        layers: All places, the highest first.
-        server: The one that names the server.
-        trusted: Those that may have something sent to it.
+        layers: All layers, the highest first.
+        server: The layer that names the server.
+        trusted: The layers whose credentials and other sent settings that server may get.
     """
 
     layers: list[Layer]
@@ -246,7 +247,7 @@ class _Ranking:
     trusted: Sequence[Layer]
 
     def pick(self, name: str) -> Found:
-        """Return a setting from the highest place that may say it."""
+        """Return a setting from the highest layer that may set it for this server."""
         origin = "default"
         for layer in self._that_say(name):
             found = layer[name]
@@ -279,7 +280,7 @@ def _rank(explicit: Layer, config: Layer, files: Files, environ: Environ) -> _Ra
 
 
 def _surroundings(url: str, environ: Environ) -> Layer:
-    """Return what requests would take from the environment by itself, but with its origin."""
+    """Return the settings that requests would read from the environment itself, with origins."""
     taken = {}
     for variable in ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
         if environ.get(variable):

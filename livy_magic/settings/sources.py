@@ -1,4 +1,4 @@
-"""The places that settings come from; each becomes a layer, which says where it found what."""
+"""The sources of settings; each becomes a layer, which holds every setting with its origin."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .values import EXAMPLE, LOCAL, READERS, Environ, mapping, take_login
 
 FILE = "livy_magic.yaml"
 
-# Which variable says which setting; those with None say a part of auth.
+# The setting that each variable sets; None marks a part of auth.
 VARIABLES: Mapping[str, str | None] = {
     "LIVY_URL": "url",
     "LIVY_PROFILE": "profile",
@@ -34,13 +34,13 @@ _SPARKMAGIC_KINDS = {"None": "none", "Basic_Access": "basic", "Kerberos": "kerbe
 
 
 class Found(NamedTuple):
-    """A setting's value, and where it comes from, in words."""
+    """A setting's value, and its origin in words."""
 
     value: Any
     origin: str
 
 
-Layer: TypeAlias = Mapping[str, Found]  # what one place says, by setting
+Layer: TypeAlias = Mapping[str, Found]  # the settings from one source, by name
 
 
 def layer(
@@ -51,14 +51,14 @@ def layer(
     origins: Mapping[str, str] = MappingProxyType({}),
     of_profile: bool = False,
 ) -> Layer:
-    """Return the checked settings of one place.
+    """Return the checked settings from one source.
 
     Args:
-        values: What stands there, by setting.
-        place: The place in words.
-        environ: Where ``{env: NAME}`` looks.
-        origins: The place more exactly, for some settings.
-        of_profile: Whether it is a profile, which cannot name another one.
+        values: The raw values, by setting.
+        place: The source, in words.
+        environ: The environment that ``{env: NAME}`` reads.
+        origins: A more exact origin for some settings.
+        of_profile: Whether the source is a profile, which cannot name another one.
 
     Raises:
         ConfigError: An unknown setting, a bad value, a secret in clear text.
@@ -93,14 +93,14 @@ def _move_user_into_auth(values: dict[str, Any], where: str) -> None:
 
 
 def explicit(target: str | None) -> Layer:
-    """Return what naming a URL, a profile or ``local`` says."""
+    """Return the layer for a URL, a profile or ``local`` that the user named."""
     if not target:
         return {}
     return layer({"url" if "://" in target else "profile": target}, "named explicitly", {})
 
 
 def environment(environ: Environ) -> Layer:
-    """Return what the ``LIVY_`` variables say."""
+    """Return the layer of the ``LIVY_`` variables."""
     given = {name: value for name in VARIABLES if (value := environ.get(name))}
     settings = {
         name: variable for variable, name in VARIABLES.items() if name and variable in given
@@ -130,7 +130,7 @@ def environment(environ: Environ) -> Layer:
 
 
 def sparkmagic(environ: Environ) -> Layer:
-    """Return what sparkmagic's file says of URL and user; the password in it is not used."""
+    """Return URL and user from sparkmagic's file; its password is not used."""
     folder = Path(environ.get("SPARKMAGIC_CONF_DIR", "~/.sparkmagic")).expanduser()
     path = folder / environ.get("SPARKMAGIC_CONF_FILE", "config.json")
     try:
@@ -156,11 +156,11 @@ def sparkmagic(environ: Environ) -> Layer:
 
 @dataclass(frozen=True)
 class Files:
-    """What all ``livy_magic.yaml`` say together.
+    """The combined content of all ``livy_magic.yaml`` files.
 
     Attributes:
-        default: The layer that names the default profile, if a file does.
-        profiles: The settings of each profile as they stand there, and the file.
+        default: The layer that names the default profile; empty if no file does.
+        profiles: The raw settings of each profile, and the file that holds them.
     """
 
     default: Layer
@@ -168,10 +168,10 @@ class Files:
 
     @classmethod
     def read(cls, folders: Sequence[Path] | None) -> Files:
-        """Read the files in ``folders``, or on Jupyter's path; the first ones win.
+        """Read the files in ``folders``, by default on Jupyter's path; the first ones win.
 
         Raises:
-            ConfigError: A file cannot be read, or has a key that means nothing.
+            ConfigError: A file cannot be read, or has an unknown key.
         """
         if folders is None:
             from jupyter_core.paths import jupyter_config_path  # takes long to load
@@ -189,10 +189,10 @@ class Files:
         return cls(default, profiles)
 
     def profile(self, name: Found, environ: Environ) -> Layer:
-        """Return what a profile says; ``name.origin`` is who asks for it.
+        """Return the layer of a profile; ``name.origin`` is the source that names the profile.
 
         Raises:
-            ConfigError: There is none of that name, or it makes no sense.
+            ConfigError: There is no profile with that name, or its settings are invalid.
         """
         if name.value == LOCAL:
             return {"url": Found(LOCAL, name.origin)}
@@ -208,7 +208,7 @@ class Files:
     def _unknown(self, name: Found) -> str:
         if _HOST_AND_PORT.fullmatch(name.value):
             return f"{name.value!r} is no profile; as a URL: http://{name.value} ({name.origin})"
-        if set(name.value) & set("@:/"):  # a URL, and who knows with what in it: do not repeat it
+        if set(name.value) & set("@:/"):  # a URL, which may hold a password: do not repeat it
             return f"{name.origin}: it is no profile, and a URL starts with http:// or https://"
         known = f"there are {', '.join(self.profiles)}" if self.profiles else f"no {FILE} has any"
         guess = nearest(name.value, self.profiles)
@@ -216,16 +216,16 @@ class Files:
 
 
 def _content(path: Path) -> Mapping[str, Any]:
-    import yaml  # only a file of profiles needs it
+    import yaml  # imported late: only a file of profiles needs it
 
     try:
-        # BaseLoader makes nothing but text, lists and mappings: 1.50 stays 1.50
+        # BaseLoader yields only text, lists and mappings: 1.50 stays 1.50
         content = yaml.load(path.read_bytes(), Loader=yaml.BaseLoader)  # noqa: S506
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise ConfigError(f"{_short(path)}: {error.strerror}") from None
-    except yaml.MarkedYAMLError as error:  # its own text would quote the file
+    except yaml.MarkedYAMLError as error:  # its own message would quote the file
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{_short(path)}, line {line}: {error.problem}") from None
     except yaml.YAMLError:

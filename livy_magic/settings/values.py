@@ -1,8 +1,8 @@
-"""The value of each setting: what may stand there in a file, a variable or ``%config``.
+"""Readers that check the value of each setting, from a file, a variable or ``%config``.
 
-A reader takes what stands there, the place (for its message) and the environment, and returns what
-:class:`livy_magic.settings.Settings` holds. YAML gives text for every scalar, Python what it likes;
-readers take both. No message repeats a value that may hold a secret.
+A reader takes the raw value, its place (for the message) and the environment, and returns the value
+that :class:`livy_magic.settings.Settings` holds. YAML yields text for every scalar, ``%config`` any
+Python object; readers accept both. No message repeats a value that may hold a secret.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Environ: TypeAlias = Mapping[str, str]
 
 
 def take_login(url: object) -> tuple[str, str, str]:
-    """Return a URL without its user info, then the user name and the password in it."""
+    """Return a URL without its user info, and the user name and password from that."""
     scheme, separator, rest = url.partition("://") if isinstance(url, str) else ("", "", "")
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
     login, _, place = authority.rpartition("@")
@@ -44,7 +44,7 @@ def mapping(value: object, where: str) -> Mapping[str, Any]:
     """Return ``value`` if it is a mapping.
 
     Raises:
-        ConfigError: It is none; the message begins with ``where``.
+        ConfigError: It is not; the message begins with ``where``.
     """
     if not isinstance(value, Mapping):
         raise ConfigError(f"{where}: it is no mapping of names to values")
@@ -74,7 +74,7 @@ def _url(value: object, where: str, _: Environ) -> str:
         well = False
     if not well:
         raise ConfigError(f"{where}: its host or port makes no sense; for example {EXAMPLE}")
-    # /batches is copied from a REST example, /ui from the address line of Livy's web page
+    # people copy /batches from a REST example, and /ui from the address bar of Livy's web page
     return re.sub(r"(/+(batches|ui))?/*$", "", f"{scheme.lower()}://{rest}")
 
 
@@ -87,7 +87,7 @@ def _text(value: object, where: str, _: Environ = MappingProxyType({})) -> str:
 def _auth(value: object, where: str, environ: Environ) -> auth.AuthSpec:
     if not isinstance(value, Mapping):
         return auth.read(value, where=where)
-    # where a secret is kept is checked by auth, and read when it is needed
+    # auth checks where a secret is kept, and reads it when it is needed
     secrets = {name: item for name, item in value.items() if name in ("password", "token")}
     rest = {name: item for name, item in value.items() if name not in secrets}
     if "options" in rest:
@@ -98,7 +98,7 @@ def _auth(value: object, where: str, environ: Environ) -> auth.AuthSpec:
 def _headers(value: object, where: str, environ: Environ) -> Mapping[str, str]:
     headers = _filled(mapping(value, where), where, environ)
     for name, text in headers.items():
-        # requests would complain, too, but show the value
+        # requests would reject it as well, but its message shows the value
         if not isinstance(text, str) or not text.isascii() or not text.isprintable():
             raise ConfigError(f"{where}: the value of {name} is nothing that a header can carry")
     return headers
@@ -184,7 +184,7 @@ def _filled(values: Mapping[str, Any], where: str, environ: Environ) -> dict[str
 def _in_clear_text(where: str, name: str) -> str:
     return (
         f"{where}: {name} is a secret, and in clear text it is refused\n"
-        f"Write {name}: {{env: NAME}}, and the secret into that environment variable."
+        f"Write {name}: {{env: NAME}}, and put the secret into that environment variable."
     )
 
 
@@ -194,13 +194,13 @@ def _has_password(url: str) -> bool:
 
 
 def _holds_secret(name: str) -> bool:
-    # fs.s3a.secret.key does, fs.s3a.aws.credentials.provider does not
+    # fs.s3a.secret.key holds a secret, fs.s3a.aws.credentials.provider does not
     ends_so = is_secret(name) and _SECRET_END.search(name)
     return bool(ends_so or _SECRET_HEADER.fullmatch(name))
 
 
 def _typed(value: Any) -> Any:
-    """Return what YAML's text means to a Python function: truth values and whole numbers."""
+    """Return YAML's text as a Python function expects it: booleans and whole numbers converted."""
     if isinstance(value, Mapping):
         return {name: _typed(item) for name, item in value.items()}
     if isinstance(value, str) and value in ("true", "false"):
