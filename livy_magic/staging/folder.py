@@ -1,11 +1,11 @@
-"""The place where files are put for Livy to read.
+"""The staging folder, where files are put for Livy to read.
 
-:meth:`Staging.place` says where a file goes and writes nothing, so a dry run can use it;
-:meth:`Staging.send` then sends.
+:meth:`Staging.place` plans where a file goes and writes nothing, so a dry run can use it;
+:meth:`Staging.send` then writes the file.
 
-A staged file lies under ``<url>/<user>/<start of its SHA-256>/<file name>``. The folder is made from
-the content, so what is unchanged is not sent again, and a second cell of the same name never
-overwrites what a running batch reads.
+A staged file has the path ``<url>/<user>/<start of its SHA-256>/<file name>``. Because the content
+determines the folder, an unchanged file is not sent again, and a second cell with the same name
+never overwrites the file that a running batch reads.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from ..redact import mask_url
 
 SECONDS_A_DAY = 86_400
 
-# Two letters at least: C:\x is a path.
+# At least two letters: C:\x is a path.
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
-# What java.net.URI refuses; Livy answers it with 400 and leaves a zombie (protocol, part 1).
+# What java.net.URI rejects: Livy answers 400 and leaves a zombie batch (protocol, part 1).
 ILLEGAL_IN_URI = re.compile(r'[\s\x00-\x1f\x7f"<>\\^`{|}]|%(?![0-9A-Fa-f]{2})|#(?=[^#]*#)')
 
-# Which extra of ours brings the fsspec driver of a scheme.
+# The extra of livy-magic that installs the fsspec driver for each scheme.
 _EXTRAS = {
     "hdfs": "hdfs", "s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs",
     "abfs": "abfs", "abfss": "abfs", "az": "abfs",
@@ -47,13 +47,13 @@ _CONTENT_FOLDER = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True)
 class Upload:
-    """One file to put into the staging place.
+    """One file to write to the staging folder.
 
     Attributes:
-        uri: The file as Livy reads it, percent-encoded.
-        target: The fsspec URL or path that it is written to.
-        source: A file of this machine, or the content itself.
-        size: Bytes.
+        uri: The URI from which Livy reads the file, percent-encoded.
+        target: The fsspec URL or path to write to.
+        source: The path of a local file, or the content itself.
+        size: Size in bytes.
     """
 
     uri: str
@@ -63,26 +63,26 @@ class Upload:
 
     @property
     def digest(self) -> str:
-        """The start of the content's SHA-256, which names its folder."""
+        """The start of the content's SHA-256, which is the name of its folder."""
         return self.target.rsplit("/", 2)[1]
 
 
 class Staging:
-    """A place that this machine writes to, by fsspec, and Livy reads from.
+    """A folder that this machine writes to, by fsspec, and Livy reads from.
 
     Attributes:
         url: An fsspec URL (``hdfs:///tmp/livy``, ``s3://bucket/livy``) or a path.
 
     Args:
         url: See above.
-        user: Whose files these are; each user has a folder of their own.
-        seen_as: The URI under which Livy reads ``url``, where it is not the same: ``s3a://…`` for
+        user: The owner of the files; each user has a folder of their own.
+        seen_as: The URI under which Livy reads ``url``, if it is another: ``s3a://…`` for
             ``s3://…``, or ``hdfs://…`` for a mounted folder.
-        options: The fsspec driver's own settings.
-        keep_days: How long a file that nobody uses again is kept, in days.
+        options: Storage options for the fsspec driver.
+        keep_days: How many days to keep a file that is not used again.
 
     Raises:
-        ConfigError: ``seen_as`` is no URI.
+        ConfigError: ``seen_as`` is not a URI.
     """
 
     def __init__(
@@ -111,12 +111,12 @@ class Staging:
     def place(
         self, source: os.PathLike[str] | bytes, filename: str, report: Report = silent
     ) -> Upload:
-        """Say where a file goes; reads the source and writes nothing.
+        """Return the upload that stages a file; read the source, and write nothing.
 
         Args:
-            source: A file of this machine, or the content itself.
-            filename: What to call it there.
-            report: Takes a line of progress for each piece read.
+            source: The path of a local file, or the content itself.
+            filename: The name of the staged file.
+            report: Receives a line of progress for each piece read.
 
         Raises:
             StagingError: The source cannot be read.
@@ -139,17 +139,17 @@ class Staging:
         )
 
     def send(self, upload: Upload, report: Report = silent) -> bool:
-        """Write one file, unless it is there already; after an error no half file is left.
+        """Write one file, unless it is already there; an error leaves no partial file behind.
 
         Args:
             upload: What :meth:`place` returned.
-            report: Takes a line of progress for each piece written.
+            report: Receives a line of progress for each piece written.
 
         Returns:
-            False when there was nothing to send.
+            False if the file was already there.
 
         Raises:
-            StagingError: No driver for the URL, no permission, a full disk, …
+            StagingError: There is no driver for the URL, no permission, a full disk, …
         """
         with self._explained("write to"):
             fs, path = self._open(upload.target)
@@ -162,10 +162,10 @@ class Staging:
             return True
 
     def remove_old(self) -> int:
-        """Remove this user's content folders older than ``keep_days``; return how many.
+        """Remove this user's content folders older than ``keep_days``, and return their number.
 
         Raises:
-            StagingError: The place cannot be listed or written to.
+            StagingError: The staging folder cannot be listed or written to.
         """
         removed = 0
         with self._explained("clear"):
@@ -176,7 +176,7 @@ class Staging:
                 return 0
             for folder in folders:
                 name = folder.rstrip("/").rpartition("/")[2]
-                # Another kernel may be removing the same ones.
+                # Another kernel may be removing the same folders.
                 with suppress(FileNotFoundError):
                     if _CONTENT_FOLDER.fullmatch(name) and self._is_old(fs, folder):
                         fs.rm(folder, recursive=True)
@@ -184,19 +184,19 @@ class Staging:
         return removed
 
     def _open(self, target: str) -> tuple[Any, str]:
-        """Return the file system, and the path of ``target`` in it."""
-        import fsspec  # takes long to load
+        """Return the fsspec file system, and the path of ``target`` in it."""
+        import fsspec  # imported late: slow to load
 
-        # Only our own URL is parsed: in a file's name, a "?" or "#" means nothing.
+        # Parse only the staging URL: in a file's name, "?" and "#" have no special meaning.
         fs, root = fsspec.core.url_to_fs(self.url, **self._options)
         fs.invalidate_cache()
         return fs, f"{root.rstrip('/')}/{target.removeprefix(self.url)}"
 
     def _is_fresh(self, fs: Any, path: str, size: int) -> bool:
-        """Say whether the file is there and will stay.
+        """Return whether the file is there, and too young to be removed soon.
 
-        What is used again after half of ``keep_days`` is sent anew, so that its age starts over:
-        otherwise a kernel that clears up could remove it under the batch that is being started.
+        A file that is used again after half of ``keep_days`` is sent anew, which resets its age:
+        otherwise another kernel could remove it as old while the batch is starting.
         """
         try:
             there = fs.info(path)
@@ -205,7 +205,7 @@ class Staging:
         return bool(there["size"] == size and _age(fs, path) < self._keep / 2)
 
     def _is_old(self, fs: Any, folder: str) -> bool:
-        """Say whether nothing in a content folder is young; one still being filled is empty."""
+        """Return whether all files in a content folder are old; an empty one is being filled."""
         ages = [_age(fs, path) for path in fs.find(folder)]
         return bool(ages) and min(ages) > self._keep
 
@@ -215,7 +215,7 @@ class Staging:
             yield
         except StagingError:
             raise
-        except Exception as problem:  # each driver raises its own library's errors
+        except Exception as problem:  # each fsspec driver raises its own library's errors
             reason = mask_url(str(problem).partition("\n")[0]) or type(problem).__name__
             extra = _EXTRAS.get(self.url.partition("://")[0])
             if isinstance(problem, ImportError) and extra:
@@ -224,7 +224,12 @@ class Staging:
 
 
 def plain_name(text: str, *, otherwise: str) -> str:
-    """Return ``text`` as a file name that every file system and URI takes as it is."""
+    """Return ``text`` as a file name that is valid, without quoting, in any file system and URI.
+
+    Args:
+        text: Any text.
+        otherwise: The name to return if nothing of ``text`` is left.
+    """
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9._-]+", "_", ascii_text).strip("._-")[:100] or otherwise
 
@@ -244,13 +249,13 @@ def _copy(upload: Upload, file: BinaryIO, report: Report) -> None:
 
 
 def _is_local(fs: Any) -> bool:
-    from fsspec.implementations.local import LocalFileSystem  # as above
+    from fsspec.implementations.local import LocalFileSystem  # imported late, as above
 
     return isinstance(fs, LocalFileSystem)
 
 
 def _write_here(path: Path, upload: Upload, report: Report) -> None:
-    """Write to this machine's disk, readable by the owner only; fsspec has no modes."""
+    """Write to the local disk, readable by the owner only; fsspec cannot set modes."""
     for folder in reversed(path.parents):
         if not folder.exists():
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -266,21 +271,21 @@ def _write_here(path: Path, upload: Upload, report: Report) -> None:
 
 
 def _write_there(fs: Any, path: str, upload: Upload, report: Report) -> None:
-    """Write to any other file system: under another name, then moved."""
+    """Write to any other file system: under a temporary name first, then move the file."""
     folder = path.rpartition("/")[0]
     temporary = f"{folder}/{_temporary_name()}"
     fs.makedirs(folder, exist_ok=True)
     try:
         with fs.open(temporary, "wb") as file:
             _copy(upload, file, report)
-        if fs.exists(path):  # HDFS moves nothing onto an existing file
+        if fs.exists(path):  # HDFS does not move a file onto an existing one
             fs.rm_file(path)
         fs.mv(temporary, path)
     except BaseException:
-        with suppress(Exception):  # the first error is the one to tell
+        with suppress(Exception):  # the first error is the one to report
             fs.rm_file(temporary)
         raise
-    # WebHDFS, for one, says no in the body of an answer that its driver does not read.
+    # WebHDFS, for one, reports a failure in the body of an answer that its driver does not read.
     if fs.info(path)["size"] != upload.size:
         raise StagingError(f"{mask_url(upload.target)} did not arrive whole; submit again")
 
@@ -290,7 +295,7 @@ def _temporary_name() -> str:
 
 
 def _age(fs: Any, path: str) -> float:
-    """Return a file's age in seconds; a driver that knows none has no old files."""
+    """Return a file's age in seconds; 0 if the driver cannot tell, so the file is never old."""
     try:
         modified = fs.modified(path)
     except NotImplementedError:

@@ -1,6 +1,6 @@
-"""A folder becomes a zip that Python, or Spark, reads; a wheel goes as the zip that it is.
+"""Zips of folders, for Python or Spark to read; a wheel is already a zip and only gets a new name.
 
-Python imports from a zip, but no compiled code; and Spark puts only what ends in ``.zip``, ``.egg``
+Python imports no compiled code from a zip, and Spark puts only files that end in ``.zip``, ``.egg``
 or ``.jar`` on the path of an executor's Python.
 """
 
@@ -29,16 +29,16 @@ _PACK_AN_ENVIRONMENT = (
 
 
 class Zip(os.PathLike[str]):
-    """A zip of files, the same bytes for the same content on every machine.
+    """A reproducible zip: the same content gives the same bytes on every machine.
 
-    It is a temporary file, which goes when nothing refers to this object any more.
+    It is a temporary file, which is removed when nothing refers to this object any more.
 
     Args:
-        members: Names in the zip, with the files; a folder has a member of its own.
-        report: Takes lines of progress.
+        members: The names in the zip, each with its file; a folder has a member of its own.
+        report: Receives lines of progress.
 
     Raises:
-        ValueError: A file's name is no text.
+        ValueError: A file's name is not valid text.
         OSError: A file cannot be read, or the disk is full.
     """
 
@@ -61,11 +61,11 @@ def zip_of_python(folder: Path, report: Report = silent) -> Zip:
     """Zip a folder for Python's path: a package under its own name, or the modules in it.
 
     Args:
-        folder: A package if it has an ``__init__.py``, and else what would be on ``sys.path``.
-        report: Takes lines of progress.
+        folder: A package if it has an ``__init__.py``, else a folder that would be on ``sys.path``.
+        report: Receives lines of progress.
 
     Raises:
-        ValueError: Python would find nothing in it, or there is compiled code, or a loop of links.
+        ValueError: The folder has no importable module, or has compiled code or a loop of links.
         OSError: See :class:`Zip`.
     """
     is_package = (folder / "__init__.py").is_file()
@@ -81,10 +81,14 @@ def zip_of_python(folder: Path, report: Report = silent) -> Zip:
 
 
 def zip_of_files(folder: Path, report: Report = silent) -> Zip:
-    """Zip what is in a folder, for Spark to unpack.
+    """Zip the content of a folder, for Spark to unpack.
+
+    Args:
+        folder: The folder.
+        report: Receives lines of progress.
 
     Raises:
-        ValueError: It is an environment of Python's, empty, or has a loop of links.
+        ValueError: The folder is a Python environment, is empty, or has a loop of links.
         OSError: See :class:`Zip`.
     """
     for mark, what, tool in (
@@ -103,10 +107,10 @@ def zip_of_files(folder: Path, report: Report = silent) -> Zip:
 
 
 def wheel_as_zip(wheel: Path) -> str:
-    """Return the name under which Spark puts a wheel on Python's path.
+    """Return the file name with which Spark puts a wheel on Python's path: its own, with ``.zip``.
 
     Raises:
-        ValueError: The wheel is not for any platform: it has compiled code.
+        ValueError: The wheel is for one platform only, so it has compiled code.
     """
     if not wheel.name.endswith("-none-any.whl"):
         raise ValueError(f"{wheel.name} is for one platform only: {_PACK_AN_ENVIRONMENT}")
@@ -116,9 +120,9 @@ def wheel_as_zip(wheel: Path) -> str:
 def _members(
     folder: Path, prefix: str, unwanted: tuple[str, ...], above: tuple[Path, ...] = ()
 ) -> Iterator[tuple[str, Path]]:
-    """Yield the files below a folder, links followed, in the one order; a folder before its files.
+    """Yield the files below a folder in sorted order, following links; a folder before its files.
 
-    A folder is a member too where it holds anything: else zipimport sees no namespace package.
+    A folder that holds anything is a member, too: without it, zipimport finds no namespace package.
     """
     here = folder.resolve()
     if here in above:
@@ -142,7 +146,7 @@ def _members(
 
 
 def _add(archive: zipfile.ZipFile, name: str, source: Path, report: Report) -> None:
-    """Add a member with nothing but its content: no time, no mode of its own, no system's mark."""
+    """Add a member with fixed time, mode and system, so that the zip depends on content alone."""
     member = zipfile.ZipInfo(name)
     member.create_system = 3  # Unix
     if member.is_dir():

@@ -1,6 +1,6 @@
-"""A request's local paths and code become URIs that Livy can read.
+"""Resolution of a request's local paths and code to URIs that Livy can read.
 
-:func:`resolve` plans: it says what has to be sent for that, and sends nothing.
+:func:`resolve` only plans: it returns the uploads that are needed, and sends nothing.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from .folder import ILLEGAL_IN_URI, SCHEME, Staging, Upload, plain_name
 
 StageMode: TypeAlias = Literal["auto", "always", "never"]
 
-# The fields whose values are paths; Spark gives those of the second group another name after a "#".
+# The fields that hold paths; in those of the second group, Spark takes an alias after a "#".
 _PATH_FIELDS = ("py_files", "jars", "files", "archives")
 _WITH_ALIAS = ("files", "archives")
 
-_BACKSLASH = "\\"  # that a shell would take for a quote
+_BACKSLASH = "\\"  # in a shell, it would quote the blank
 
-# What is said of a folder, in the fields that do not take one.
+# The advice for a folder in a field that takes none.
 _NO_FOLDER = {
     "file": "",
     "jars": "; write {}/*.jar",
     "files": "; name the files in it ({}/*), or give it to --archives",
 }
 
-# Python puts a script's folder first on its path: a script of this name would be imported in place
-# of the module, by Spark itself to begin with.
+# Python puts a script's folder first on its path: a script with such a name would be imported in
+# place of the module, by Spark's own code before all.
 _SHADOWING = frozenset({*sys.stdlib_module_names, "pyspark", "py4j", "numpy", "pandas", "pyarrow"})
 
 
@@ -50,33 +50,33 @@ def resolve(
     folder: Path,
     report: Report = silent,
 ) -> tuple[BatchRequest, tuple[Upload, ...]]:
-    """Return the request with URIs that Livy can read, and the uploads that make them true.
+    """Return the request with URIs that Livy can read, and the uploads that those URIs need.
 
-    A value with a scheme is left alone. One without is a path of this machine; ``*``, ``?`` and
-    ``[]`` in it stand for every file that they match, as they do for spark-submit:
+    A value with a scheme stays as it is. A value without one is a local path; ``*``, ``?`` and
+    ``[]`` in it match files, as they do for spark-submit. ``mode`` says what happens to a path:
 
     ``auto``
-        What exists here is staged; an absolute path that does not is left to a remote Livy, which
-        looks for it on its ``fs.defaultFS``.
+        A path that exists here is staged; an absolute path that does not is left to a remote Livy,
+        which looks for it on its ``fs.defaultFS``.
     ``always``
         Every path must exist here, and is staged.
     ``never``
-        Paths are sent as they are, made absolute.
+        Paths are made absolute and sent as they are.
 
-    A folder in ``py_files`` or ``archives`` is zipped, and a wheel is staged as the zip that it is
-    (see :mod:`livy_magic.staging.packages`).
+    A folder in ``py_files`` or ``archives`` is zipped, and a wheel is staged as a zip (see
+    :mod:`livy_magic.staging.packages`).
 
     Args:
-        request: May hold code instead of a file; that is staged as ``<batch name>.py``.
-        staging: Where to put files, if there is such a place.
+        request: The request; code in place of a file is staged as ``<batch name>.py``.
+        staging: The staging folder, if one is configured.
         mode: See above.
-        private: Livy is the private one, and sees this machine's files.
-        folder: What relative paths are relative to.
-        report: Takes lines of progress of what is read.
+        private: Whether Livy is the private one, which sees this machine's files.
+        folder: The folder that relative paths start from.
+        report: Receives lines of progress while files are read.
 
     Raises:
-        InvalidRequest: No such file, a folder that is no use, or a URI that Livy would choke on.
-        StagingError: Something has to be staged and there is no place for it.
+        InvalidRequest: A file does not exist, a field takes no folder, or Livy would fail on a URI.
+        StagingError: A file has to be staged, but no staging folder is configured.
     """
     plan = _Plan(staging, mode, private, folder, report)
     if isinstance(request.file, Code):
@@ -97,10 +97,10 @@ class _Plan:
     private: bool
     folder: Path
     report: Report
-    uploads: dict[str, Upload] = field(default_factory=dict)  # by target: each once, in order
+    uploads: dict[str, Upload] = field(default_factory=dict)  # by target, so each is sent once
 
     def code(self, code: Code, name: str | None) -> str:
-        """Return the URI of an application given as text."""
+        """Return the URI of an application that is given as code."""
         if self.mode == "never":
             raise StagingError(
                 "a cell's code reaches Livy only by staging, and that is switched off\n"
@@ -109,7 +109,12 @@ class _Plan:
         return self._staged(code.text.encode(), code_filename(name), "the cell's code")
 
     def file(self, value: str, *args: str) -> str:
-        """Return the application as Livy is to read it; ``args`` may hold the rest of its name."""
+        """Return the application's URI.
+
+        Args:
+            value: A path or URI.
+            args: The application's arguments; the first may be the rest of an unquoted file name.
+        """
         if value.lower().endswith(".ipynb"):
             raise InvalidRequest(
                 f"file: {mask_url(value)} is a notebook, not a program\n"
@@ -123,7 +128,7 @@ class _Plan:
         return self._uri("file", value)
 
     def uris(self, name: str, value: str) -> list[str]:
-        """Return one value of a list of paths as Livy is to read it: several, of a pattern."""
+        """Return the URIs for one value of a field that lists paths; a pattern may give several."""
         if SCHEME.match(value):
             return [_accepted(name, value, value)]
         text, alias = _split_alias(value) if name in _WITH_ALIAS else (value, "")
@@ -150,22 +155,22 @@ class _Plan:
             uri = path.as_uri()
         else:
             uri = _accepted(name, str(path), unquote(str(path)))
-        if name != "file" and "," in unquote(uri):  # Spark decodes a list before it splits it
+        if name != "file" and "," in unquote(uri):  # Spark decodes a list, then splits it
             raise InvalidRequest(f"{_json_key(name)}: Spark takes no comma in {text!r}; rename it")
         return f"{uri}#{quote(alias)}" if alias else uri
 
     def _check_name(self, alias: str) -> None:
-        """Refuse another name for a file with which Spark does not start (seen with 3.5.9)."""
+        """Reject an alias of a file with which Spark does not start (seen with 3.5.9)."""
         if self.private:
             raise InvalidRequest(
                 f"files: Spark in local mode takes no #{alias}; rename the file instead"
             )
         bad = ILLEGAL_IN_URI.search(alias)
-        if bad:  # encoded or not: Spark decodes the name, and then reads a URI again
+        if bad:  # percent-encoding does not help: Spark decodes the name, then parses it as a URI
             raise InvalidRequest(f"files: Spark takes no {bad[0]!r} in the name #{alias}")
 
     def _packed(self, name: str, path: Path, text: str) -> str:
-        """Return the URI of a folder or wheel, which Spark only takes as a zip."""
+        """Return the URI of a folder or wheel, which Spark takes only as a zip."""
         if self.mode == "never":
             raise StagingError(
                 f"{text} reaches Livy only as a zip that is staged, and that is switched off\n"
@@ -182,11 +187,11 @@ class _Plan:
             raise InvalidRequest(f"{_json_key(name)}: {problem}") from None
 
     def _path(self, text: str) -> Path:
-        """Return a path of this machine."""
+        """Return a local path, made absolute."""
         return Path(os.path.normpath(self.folder / _at_home(text)))
 
     def _matches(self, text: str) -> list[str]:
-        """Return what a pattern stands for; a file that has its name, or no match, is the text."""
+        """Return the paths that a pattern matches; the text itself if it is a file, or for none."""
         if self._path(text).exists():
             return [text]
         # Path.glob takes no absolute pattern
@@ -194,7 +199,11 @@ class _Plan:
         return sorted(found) or [text]
 
     def _find(self, name: str, text: str) -> Path | None:
-        """Return the file or folder, or None for one that a remote Livy may know."""
+        """Return the local file or folder, or None for a path that a remote Livy may know.
+
+        Raises:
+            InvalidRequest: There is no such file, or the field takes no folder.
+        """
         path = self._path(text)
         if path.is_dir():
             if name in _NO_FOLDER:
@@ -226,10 +235,10 @@ class _Plan:
 
 
 def code_filename(name: str | None) -> str:
-    """Return the file name of the code of a batch of this name, as its tracebacks show it.
+    """Return the file name for the code of a batch with this name; tracebacks show it.
 
-    It is plain ASCII: on a cluster with a poor locale, a traceback that prints anything else
-    silences the batch's log for good (protocol, part 3).
+    It is plain ASCII: on a cluster with a poor locale, a traceback that prints anything else ends
+    the batch's log for good (protocol, part 3).
     """
     stem = plain_name(name or "", otherwise="batch")
     return f"{stem}-batch.py" if stem in _SHADOWING else f"{stem}.py"
@@ -245,13 +254,16 @@ def _split_alias(value: str) -> tuple[str, str]:
 
 
 def _accepted(name: str, value: str, as_livy_has_it: str) -> str:
-    """Return ``value`` if Java reads it as a URI.
+    """Return ``value`` if Java can parse it as a URI.
 
     Args:
         name: The field, for the message.
-        value: What is sent.
-        as_livy_has_it: The same, decoded if it has no scheme: Livy decodes such a path before it
-            prepends ``fs.defaultFS``, so percent-encoding does not help there.
+        value: The value to send.
+        as_livy_has_it: The same value, decoded if it has no scheme: Livy decodes such a path before
+            it prepends ``fs.defaultFS``, so percent-encoding does not help there.
+
+    Raises:
+        InvalidRequest: Java would reject the value.
     """
     bad = ILLEGAL_IN_URI.search(as_livy_has_it)
     if bad:
