@@ -30,7 +30,8 @@ def new_base(tmp_path_factory: pytest.TempPathFactory) -> NewBase:
     Where the private Livy cannot run, its tests are skipped and say why; under CI they fail.
     """
     try:
-        java.require_java(java.require_spark())
+        java.require_spark()
+        java.require_java()
     except LocalServerError as problem:
         if os.environ.get("CI"):
             raise

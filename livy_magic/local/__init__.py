@@ -8,6 +8,7 @@ user's kernels in this environment.
 ``server``         the functions below, called from kernels
 ``supervisor``     the process that owns Livy, from its start to its end
 ``spark_submit``   what Livy runs as spark-submit: one process for each batch
+``launcher``       the command that starts Java for a batch: Spark's own launcher's answer, kept
 ``java``           which Spark and which Java
 ``jars``           Livy's jars: fetched once, checked at every start
 ``run_folder``     the configuration that Livy and Spark get

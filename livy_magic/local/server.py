@@ -16,7 +16,7 @@ from ..errors import LocalServerError
 from ..progress import Patient, Report, silent
 from . import archives, jars
 from .cookie import SignedCookie
-from .java import Spark, find_spark, require_java, require_spark
+from .java import find_spark, require_java, require_spark
 from .layout import ServerFolder, private, size
 from .spark_submit import WORKING_DIRECTORY
 
@@ -112,11 +112,10 @@ def start(
     Raises:
         LocalServerError: It cannot run here, or does not start, or runs without ``ui``.
     """
-    spark = require_spark()
-    folder = ServerFolder.of(spark.version)
+    folder = _folder()
     server = _running(folder)
     if server is None:
-        server = _launched(folder, spark, Patient(report), ui=ui, spark_submit=spark_submit)
+        server = _launched(folder, Patient(report), ui=ui, spark_submit=spark_submit)
     if ui and not server.ui:
         raise LocalServerError(
             "the private Livy runs already, without Spark's web page\n"
@@ -136,7 +135,7 @@ def _running(folder: ServerFolder) -> LocalServer | None:
 
 
 def _launched(
-    folder: ServerFolder, spark: Spark, progress: Report, *, ui: bool, spark_submit: Path | None
+    folder: ServerFolder, progress: Report, *, ui: bool, spark_submit: Path | None
 ) -> LocalServer:
     """Start the server, or wait for the one that another kernel is starting."""
     began = time.monotonic()
@@ -151,15 +150,13 @@ def _launched(
                     f"the private Livy's supervisor ends as it starts; see {folder.supervisor_log}"
                 )
             launches += 1
-            _launch(folder, spark, progress, ui=ui, spark_submit=spark_submit)
+            _launch(folder, progress, ui=ui, spark_submit=spark_submit)
         progress(f"starting the private Livy, {time.monotonic() - began:.0f} s so far")
         time.sleep(_LOOK)
     return server
 
 
-def _launch(
-    folder: ServerFolder, spark: Spark, progress: Report, *, ui: bool, spark_submit: Path | None
-) -> None:
+def _launch(folder: ServerFolder, progress: Report, *, ui: bool, spark_submit: Path | None) -> None:
     """Leave a supervisor behind that holds the folder's lock."""
     folder.failure.unlink(missing_ok=True)
     command = [sys.executable, "-m", "livy_magic.local", "--run-dir", str(folder.path)]
@@ -175,7 +172,7 @@ def _launch(
         start_new_session=True,
     ) as supervisor:
         # Meanwhile it loads its modules; should this fail, it reads nothing and ends.
-        java = require_java(spark)
+        java = require_java()
         jars.ensure(folder.jars, progress)
         _, problem = supervisor.communicate(json.dumps([str(java.home), java.version]))
     if supervisor.returncode:

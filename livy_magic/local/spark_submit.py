@@ -1,11 +1,13 @@
-"""What the private Livy runs as ``spark-submit``: prepares a batch, runs Spark's own, and cleans up.
+"""What the private Livy runs as ``spark-submit``: prepares a batch, runs it, and cleans up.
 
-It runs as a script of its own, so it uses nothing but the standard library. It
+It starts as quickly as a Python program can: nothing but the standard library is loaded, not even
+this package (``program``). It
 
 * goes to the submitting notebook's folder, so that a relative path means what it means there;
 * has Spark unpack ``--archives`` in local mode, too;
 * adds Spark properties of the private server, which the user's own override, and the class-data
   archives, with which Java starts sooner (``archives``);
+* starts Java as Spark's spark-submit would (``launcher``);
 * keeps the batch in a session of its own and marks it, and ends all that belongs to it when the
   batch ends or Livy asks for it. Livy's own way, SIGTERM for the one process that it knows, leaves
   PySpark's Python driver behind (protocol, part 4);
@@ -31,6 +33,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from .launcher import Answer, Ask, Launcher, Option, Refused
+
 MASTER = "local[*]"  # where the private Livy runs its batches
 WORKING_DIRECTORY = "spark.livyMagic.workingDirectory"
 
@@ -43,76 +47,125 @@ SPARK_ARCHIVE = "spark.jsa"
 # The batch's scratch folder, in the environment of all that it starts.
 MARK = "LIVY_MAGIC_BATCH"
 
+# The server's run, in the environment of all that it starts.
+RUN_MARK = "LIVY_MAGIC_RUN"
+
+_OF_ONE_BATCH = frozenset({MARK, RUN_MARK, "PWD"})  # variables that differ from batch to batch
+
 _GRACE = 3.0  # seconds between SIGTERM and SIGKILL
-_QUICK_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 class Settings(NamedTuple):
     """What is the same for all batches of a server.
 
     Attributes:
-        spark_home: Where the real Spark is.
+        spark_home: Where Spark is.
+        scala: The Scala that Spark is built with, like ``2.12``.
         java_home: Where Java is.
         python: The Python of a batch that names none.
         log4j2: URI of Spark's log configuration.
+        properties: File of Spark properties, which those of the batch override.
         scratch: Folder in which each batch gets one of its own while it runs.
         archives: Folder of the class-data archives, which need not be there yet.
-        defaults: Spark properties, which those of the batch override.
+        answers: Folder of the launcher's answers.
     """
 
     spark_home: str
+    scala: str
     java_home: str
     python: str
     log4j2: str
+    properties: str
     scratch: str
     archives: str
-    defaults: Mapping[str, str]
+    answers: str
+
+
+class Stopped(Exception):
+    """Livy asked the batch to end."""
+
+
+def program(settings: Path) -> list[str]:
+    """Return the call of this program, to which a batch's arguments are to be added.
+
+    Args:
+        settings: File with the settings, in JSON.
+    """
+    # ``local`` is the package here, as livy_magic would load what takes half a second.
+    main = f"import sys; sys.path.append({str(Path(__file__).parents[1])!r}); "
+    main += "from local.spark_submit import main; sys.exit(main(sys.argv[1:]))"
+    return [sys.executable, "-I", "-S", "-c", main, str(settings)]
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one batch and return its exit code; the first argument is the file of the settings."""
+    signals = arriving_signals()
     settings = Settings(**json.loads(Path(argv[0]).read_text(encoding="utf-8")))
-    folder, arguments = adapted(argv[1:])
+    folder, options, application = adapted(argv[1:])
     try:
         os.chdir(folder or Path.home())
     except OSError as problem:
         sys.exit(f"livy_magic: cannot work in the notebook's folder {folder}: {problem.strerror}")
     scratch = tempfile.mkdtemp(dir=settings.scratch)
     try:
-        return run(command(settings, scratch, arguments), environment(settings, scratch))
+        return run(settings, scratch, signals, options, application)
+    except Refused as refused:
+        return refused.code
+    except Stopped:
+        return 128 + signal.SIGTERM
+    except OSError as problem:
+        sys.exit(f"livy_magic: {problem.filename} cannot be started: {problem.strerror}")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def adapted(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Return the folder that the submission asks for, and the arguments as Spark here takes them.
+def adapted(arguments: Sequence[str]) -> tuple[str | None, list[Option], list[str]]:
+    """Return the folder that the submission asks for, the options as Spark here takes them, and the rest.
 
     Livy writes its options as pairs of flag and value, then the application and its arguments,
     which are none of our business. It makes of ``archives`` a property of YARN's (protocol, part 1);
     in local mode, Spark unpacks those of its own property.
     """
     folder = None
-    options: list[str] = []
+    options: list[Option] = []
     rest = list(arguments)
-    while rest and rest[0].startswith("--"):
+    while len(rest) > 1 and rest[0].startswith("--"):
         flag, value, *rest = rest
         key, _, text = value.partition("=")
         if flag == "--conf" and key == WORKING_DIRECTORY:
             folder = text
         elif flag == "--conf" and key == _YARN_ARCHIVES:
-            options += [flag, f"spark.archives={text}"]
+            options.append((flag, f"spark.archives={text}"))
         else:
-            options += [flag, value]
-    return folder, [*options, *rest]
+            options.append((flag, value))
+    return folder, options, rest
 
 
-def command(settings: Settings, scratch: str, arguments: Sequence[str]) -> list[str]:
-    """Return the call of Spark's own spark-submit."""
-    defaults = {**settings.defaults, "spark.local.dir": scratch}
-    file = Path(scratch, "spark-defaults.conf")
-    file.write_text("".join(f"{key}={value}\n" for key, value in defaults.items()), "utf-8")
-    program = Path(settings.spark_home, "bin", "spark-submit")
-    return [str(program), "--properties-file", str(file), *arguments]
+def command(
+    settings: Settings,
+    scratch: str,
+    ask: Ask,
+    options: Sequence[Option],
+    application: Sequence[str],
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command that runs a batch, and its environment.
+
+    Args:
+        settings: Those of the server.
+        scratch: The batch's own folder.
+        ask: Runs a program on the way to it.
+        options: Those of spark-submit.
+        application: The application and its arguments.
+
+    Raises:
+        Refused: Spark's launcher objects to the options.
+    """
+    base = archive_options(f"{settings.archives}/{BASE_ARCHIVE}")
+    sparks = Launcher(base, Path(settings.answers), _OF_ONE_BATCH, ask, tell)
+    complete = sparks.environment(environment(settings, scratch))
+    local = ("--conf", f"spark.local.dir={scratch}")
+    ours = ("--properties-file", settings.properties)
+    return sparks.command([ours, local, *options], application, complete), complete
 
 
 def archive_options(archive: str) -> list[str]:
@@ -125,47 +178,102 @@ def archive_options(archive: str) -> list[str]:
 
 
 def environment(settings: Settings, scratch: str) -> dict[str, str]:
-    """Return the environment of Spark's own spark-submit."""
+    """Return the environment from which Spark starts."""
     driver = archive_options(f"{settings.archives}/{SPARK_ARCHIVE}")
-    launcher = archive_options(f"{settings.archives}/{BASE_ARCHIVE}")
-    if any(map(str.isspace, settings.archives)):  # Spark's shell script would split the path
-        launcher = []
     return {
         **os.environ,
         "SPARK_HOME": settings.spark_home,
+        "SPARK_SCALA_VERSION": settings.scala,
         "SPARK_LOCAL_IP": "127.0.0.1",
         # An option here leaves the user's --driver-java-options alone.
         "SPARK_SUBMIT_OPTS": shlex.join([f"-Dlog4j2.configurationFile={settings.log4j2}", *driver]),
-        "SPARK_LAUNCHER_OPTS": " ".join([*_QUICK_JVM, *launcher]),
         "JAVA_HOME": settings.java_home,
         "PYSPARK_PYTHON": settings.python,
+        "PWD": str(Path.cwd()),
         MARK: scratch,
     }
 
 
-def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run the command in a session of its own, and leave nothing behind that it started."""
-    signals = arriving_signals()
-    child = subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,  # Livy's end stays open: a batch that asks would wait for ever
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+def run(
+    settings: Settings,
+    scratch: str,
+    signals: int,
+    options: Sequence[Option],
+    application: Sequence[str],
+) -> int:
+    """Run the batch, and leave nothing behind that it started.
+
+    Args:
+        settings: Those of the server.
+        scratch: The batch's own folder.
+        signals: What ``arriving_signals`` returned.
+        options: Those of spark-submit.
+        application: The application and its arguments.
+
+    Raises:
+        Refused: Spark's launcher objects to the options.
+        Stopped: Livy asks to end it.
+    """
+
+    def ask(program: Sequence[str], environment: Mapping[str, str]) -> Answer:
+        with (
+            tempfile.TemporaryFile(dir=scratch) as out,
+            tempfile.TemporaryFile(dir=scratch) as error,
+        ):
+            child = _started(program, environment, out, error)
+            code = _ended(child, signals, scratch)
+            out.seek(0)
+            error.seek(0)
+            return Answer(code, out.read(), error.read())
+
+    words, complete = command(settings, scratch, ask, options, application)
+    child = _started(words, complete, subprocess.PIPE, subprocess.STDOUT)
     printing = threading.Thread(target=pass_on, args=(child.stdout,), daemon=True)
     printing.start()
-    while child.poll() is None and os.read(signals, 1)[0] == signal.SIGCHLD:
-        pass
-    code = child.returncode
-    end_batch(child.pid, environment[MARK])
-    printing.join(_GRACE)  # what got away, where marks cannot be read, may keep the pipe open
-    if code is None:
-        return 128 + signal.SIGTERM
+    try:
+        code = _ended(child, signals, scratch)
+    finally:
+        printing.join(_GRACE)  # what got away, where marks cannot be read, may keep the pipe open
     if code not in (0, 1):  # 1 is Python's own after a traceback, which says more
         print(f"livy_magic: the program {how_it_ended(code)}", flush=True)  # noqa: T201
     return code if code >= 0 else 128 - code
+
+
+def _started(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    out: int | BinaryIO,
+    error: int | BinaryIO,
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own."""
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,  # Livy's end stays open: a batch that asks would wait for ever
+        stdout=out,
+        stderr=error,
+        start_new_session=True,
+    )
+
+
+def _ended(child: subprocess.Popen[bytes], signals: int, mark: str) -> int:
+    """Return a program's exit code once it has ended, and everything that it started.
+
+    Raises:
+        Stopped: A signal asked for that end.
+    """
+    while child.poll() is None and os.read(signals, 1)[0] == signal.SIGCHLD:
+        pass
+    code = child.returncode
+    end_batch(child.pid, mark)
+    if code is None:
+        raise Stopped
+    return code
+
+
+def tell(printed: bytes) -> None:
+    """Print what Spark's launcher has to say."""
+    print(printed.decode(errors="replace"), end="", flush=True)  # noqa: T201
 
 
 def pass_on(output: BinaryIO) -> None:
@@ -253,7 +361,3 @@ def _living() -> Iterator[tuple[int, int]]:
             with suppress(ProcessLookupError, PermissionError):
                 if not state.startswith("Z"):
                     yield int(pid), os.getsid(int(pid))
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import secrets
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from . import jars, livy, processes, run_folder, spark_submit
 from .archives import LIVY_ARCHIVE, Archives
 from .cookie import SignedCookie
 from .java import Java, Spark, require_spark
+from .launcher import Answer
 from .layout import ServerFolder, private, write_private
 from .spark_submit import BASE_ARCHIVE, SPARK_ARCHIVE, archive_options
 
@@ -130,13 +130,14 @@ class _Training:
         scratch.mkdir()
         program = scratch / "program.py"
         program.write_text(_PROGRAM, "utf-8")
-        environment = spark_submit.environment(settings, str(scratch))
+        options = [("--master", "local[2]"), ("--conf", "spark.sql.shuffle.partitions=2")]
+        application = [str(program), str(scratch)]
+        command, environment = spark_submit.command(
+            settings, str(scratch), _ask, options, application
+        )
         # The quick compiler is enough here, and no matter of the archive's.
-        options = [*self._dumping(new), "-XX:TieredStopAtLevel=1"]
-        environment["SPARK_SUBMIT_OPTS"] += f" {shlex.join(options)}"
-        arguments = ["--master", "local[2]", "--conf", "spark.sql.shuffle.partitions=2"]
-        arguments += [str(program), str(scratch)]
-        self._run(spark_submit.command(settings, str(scratch), arguments), environment)
+        dumping = [*self._dumping(new), "-XX:TieredStopAtLevel=1"]
+        self._run([command[0], *dumping, *command[1:]], environment)
 
     def _livy(self, new: Path) -> None:
         """Start Livy, ask it what clients ask for, and end it."""
@@ -169,6 +170,13 @@ class _Training:
                 stderr=log,
                 check=False,
             )
+
+
+def _ask(program: Sequence[str], environment: Mapping[str, str]) -> Answer:
+    done = subprocess.run(
+        program, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    return Answer(done.returncode, done.stdout, done.stderr)
 
 
 def _go_on(seconds: float) -> bool:

@@ -8,16 +8,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from functools import partial
 from pathlib import Path
 
 from IPython.core.interactiveshell import InteractiveShell
+from plain_java import plain_java_home
 from report import Figure, alone, in_turns, ratio
 
 from livy_magic import load_ipython_extension, local, unload_ipython_extension
 from livy_magic.local import jars, java, processes
 from livy_magic.local.layout import ServerFolder
+
+# Runs a file by plain spark-submit, and returns how many seconds that takes.
+Submit = Callable[[Path], float]
 
 _STARTS, _TRIVIAL, _LONG = 7, 7, 3
 
@@ -58,9 +63,10 @@ def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder, _shell() as shell:
         trivial, long = Path(folder, "trivial.py"), Path(folder, "long.py")
         trivial.write_text(_TRIVIAL_PROGRAM)
-        long.write_text(_LONG_PROGRAM.format(rows=_rows_for_a_minute(long)))
-        yield _batch(shell, trivial, "trivial PySpark batch", _TRIVIAL, 0.7)
-        yield _batch(shell, long, "CPU-bound batch", _LONG, 1.03)
+        submit = partial(_spark_submit, plain_java_home(Path(folder)))
+        long.write_text(_LONG_PROGRAM.format(rows=_rows_for_a_minute(long, submit)))
+        yield _batch(shell, trivial, submit, "trivial PySpark batch", _TRIVIAL, 0.5)
+        yield _batch(shell, long, submit, "CPU-bound batch", _LONG, 1.03)
 
 
 def _make_archives() -> None:
@@ -68,7 +74,7 @@ def _make_archives() -> None:
     local.start(report=print)
     local.stop()
     spark = java.require_spark()
-    found = java.require_java(spark)
+    found = java.require_java()
     command = [sys.executable, "-m", "livy_magic.local.training"]
     command += ["--run-dir", str(ServerFolder.of(spark.version).path)]
     command += ["--java-home", str(found.home), "--java-version", found.version]
@@ -89,7 +95,7 @@ def _livy_alone() -> float:
     spark = java.require_spark()
     folder = ServerFolder.of(spark.version)
     class_path = os.pathsep.join(map(str, jars.class_path(folder.jars)))
-    found = java.require_java(spark)
+    found = java.require_java()
     with tempfile.TemporaryDirectory() as home:
         Path(home, "conf").mkdir()
         Path(home, "conf/livy.conf").write_text(
@@ -133,22 +139,24 @@ def _shell() -> Iterator[InteractiveShell]:
         local.stop()
 
 
-def _batch(shell: InteractiveShell, file: Path, what: str, runs: int, goal: float) -> Figure:
+def _batch(
+    shell: InteractiveShell, file: Path, submit: Submit, what: str, runs: int, goal: float
+) -> Figure:
     def ours() -> float:
         start = time.perf_counter()
         with redirect_stdout(io.StringIO()):
             shell.run_line_magic("livy_submit", f"--wait '{file}'")
         return time.perf_counter() - start
 
-    turns = in_turns(ours, lambda: _spark_submit(file), runs)
+    turns = in_turns(ours, lambda: submit(file), runs)
     return Figure(what, "spark-submit", *turns, ratio, goal, "×")
 
 
-def _spark_submit(file: Path) -> float:
+def _spark_submit(java_home: Path, file: Path) -> float:
     spark = java.require_spark()
     environment = {
         **os.environ,
-        "JAVA_HOME": str(java.require_java(spark).home),
+        "JAVA_HOME": str(java_home),
         "PYSPARK_PYTHON": sys.executable,
     }
     start = time.perf_counter()
@@ -158,10 +166,10 @@ def _spark_submit(file: Path) -> float:
     return time.perf_counter() - start
 
 
-def _rows_for_a_minute(file: Path) -> int:
+def _rows_for_a_minute(file: Path, submit: Submit) -> int:
     """Return for how many rows plain spark-submit takes about a minute on this machine."""
     some = 20_000_000
     file.write_text(_LONG_PROGRAM.format(rows=0))
-    empty = _spark_submit(file)
+    empty = submit(file)
     file.write_text(_LONG_PROGRAM.format(rows=some))
-    return int(some * 60 / (_spark_submit(file) - empty))
+    return int(some * 60 / (submit(file) - empty))

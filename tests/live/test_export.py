@@ -10,10 +10,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from plain_java import plain_java_home
 
 from livy_magic import BatchRequest, Code, Livy
 from livy_magic.export import rendered
-from livy_magic.local.java import require_java, require_spark
+from livy_magic.local.java import require_spark
 
 pytestmark = pytest.mark.livy
 
@@ -110,7 +111,7 @@ def livy(as_default, tmp_path, monkeypatch):
     livy.close()
 
 
-def test_curl_python_and_spark_submit_do_what_the_submission_does(livy, start):
+def test_curl_python_and_spark_submit_do_what_the_submission_does(livy, start, tmp_path):
     plan = livy.plan(REQUEST, if_exists="rename")
     curl, python, spark_submit = (
         rendered(form, livy, plan) for form in ("curl", "python", "spark-submit")
@@ -119,7 +120,7 @@ def test_curl_python_and_spark_submit_do_what_the_submission_does(livy, start):
     by_spark = start(
         *("/bin/sh", "-c", spark_submit),
         PATH=f"{spark.home / 'bin'}:{os.environ['PATH']}",
-        JAVA_HOME=str(require_java(spark).home),
+        JAVA_HOME=str(plain_java_home(tmp_path)),
         SPARK_LOCAL_IP="127.0.0.1",
     )
     own = livy.submit(REQUEST)

@@ -62,7 +62,7 @@ def write_zip(path: Path, module: str) -> None:
 def compile_scala(source: Path, jar: Path) -> None:
     """Compile with the Scala that Spark brings for its shell."""
     spark = java.require_spark()
-    program = java.require_java(spark).home / "bin/java"
+    program = java.require_java().home / "bin/java"
     quick = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
     compiler = ["-cp", f"{spark.home}/jars/*", "scala.tools.nsc.Main", "-usejavacp", "-nowarn"]
     subprocess.run([program, *quick, *compiler, "-d", jar, source], check=True)

@@ -7,21 +7,22 @@ import zipfile
 import pytest
 from IPython.core.error import UsageError
 from jgo.maven import MavenContext
+from plain_java import plain_java_home
 
 from livy_magic.local import java
 from livy_magic.magics.options import FILE, SUBMIT, parse
 
 pytestmark = pytest.mark.livy
 
-NEWER = "4.2.0"  # than the Spark that Python 3.10 and 3.11 have
+# One of the other major version than the Spark that is installed.
+OTHERS = {3: ("spark-core_2.13", "4.2.0"), 4: ("spark-core_2.12", "3.5.6")}
 
 
-def help_of_installed():
+def help_of_installed(folder):
     spark = java.require_spark()
-    home = java.require_java(spark).home
     done = subprocess.run(
         [spark.home / "bin/spark-submit", "--help"],
-        env={"JAVA_HOME": str(home), "PATH": "/usr/bin:/bin"},
+        env={"JAVA_HOME": str(plain_java_home(folder)), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=True,
@@ -29,10 +30,11 @@ def help_of_installed():
     return done.stdout + done.stderr
 
 
-def help_of_newer(folder):
+def help_of_other(folder):
     """The text stands in Spark's class as it is printed, each line behind a margin."""
-    spark = MavenContext(repo_cache=folder).project("org.apache.spark", "spark-core_2.13")
-    with zipfile.ZipFile(spark.at_version(NEWER).artifact().resolve()) as jar:
+    name, version = OTHERS[java.require_spark().release[0]]
+    spark = MavenContext(repo_cache=folder).project("org.apache.spark", name)
+    with zipfile.ZipFile(spark.at_version(version).artifact().resolve()) as jar:
         constants = jar.read("org/apache/spark/deploy/SparkSubmitArguments.class")
     return constants.decode("utf-8", "replace").replace("|", "")
 
@@ -43,10 +45,9 @@ def options_in(text):
     return sorted(set(found))
 
 
-@pytest.mark.parametrize("version", ["installed", NEWER])
-def test_each_option_is_taken_explained_or_refused(version, tmp_path):
-    text = help_of_installed() if version == "installed" else help_of_newer(tmp_path)
-    options = options_in(text)
+@pytest.mark.parametrize("help_text", [help_of_installed, help_of_other])
+def test_each_option_is_taken_explained_or_refused(help_text, tmp_path):
+    options = options_in(help_text(tmp_path))
     assert len(options) >= 33
     (tmp_path / "x.conf").write_text("spark.a b")
     outcomes = {flag: outcome(flag, short, tmp_path) for flag, short, _ in options}

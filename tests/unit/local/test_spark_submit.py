@@ -1,4 +1,4 @@
-"""What the private Livy runs as spark-submit, run as Livy runs it, with a shell script as Spark."""
+"""What the private Livy runs as spark-submit, run as Livy runs it, with a shell script as Java."""
 
 from __future__ import annotations
 
@@ -29,28 +29,49 @@ class Started(subprocess.Popen[str]):
         super().__exit__(kind, *rest)
 
 
+# Called as Spark's launcher, it answers as that does; else it is the batch. The words of both are
+# those of spark-submit.
+JAVA = """\
+#!/bin/sh
+options="$*"
+while [ "$1" != org.apache.spark.deploy.SparkSubmit ]; do shift; done
+shift
+case "$options" in *org.apache.spark.launcher.Main*)
+    {launcher}
+    printf '\\0\\n'
+    printf '%s\\0' "$0" -cp jars org.apache.spark.deploy.SparkSubmit "$@"
+    exit;;
+esac
+{script}
+"""
+
+
 @pytest.fixture
 def submit(tmp_path: Path) -> Submit:
-    """Start our spark-submit in front of a shell script that is Spark's."""
+    """Start our spark-submit in front of a shell script that is Java, as launcher and as batch."""
 
-    def start(script: str, *arguments: str) -> subprocess.Popen[str]:
-        program = tmp_path / "spark/bin/spark-submit"
-        program.parent.mkdir(parents=True)
-        program.write_text(f"#!/bin/sh\n{script}\n")
+    def start(script: str, *arguments: str, launcher: str = ":") -> subprocess.Popen[str]:
+        for name in ("java/bin", "java/lib", "spark/jars", "scratch", "answers"):
+            (tmp_path / name).mkdir(parents=True)
+        (tmp_path / "java/lib/modules").touch()
+        (tmp_path / "properties").touch()
+        program = tmp_path / "java/bin/java"
+        program.write_text(JAVA.format(launcher=launcher, script=script))
         program.chmod(0o700)
-        (tmp_path / "scratch").mkdir()
         settings = Settings(
             spark_home=str(tmp_path / "spark"),
-            java_home="/java",
+            scala="2.12",
+            java_home=str(tmp_path / "java"),
             python="/env/bin/python",
             log4j2="file:///log4j2.properties",
+            properties=str(tmp_path / "properties"),
             scratch=str(tmp_path / "scratch"),
             archives=str(tmp_path / "archives"),
-            defaults={"spark.ui.enabled": "false"},
+            answers=str(tmp_path / "answers"),
         )
         (tmp_path / "settings").write_text(json.dumps(settings._asdict()))
         return Started(
-            [sys.executable, "-I", spark_submit.__file__, str(tmp_path / "settings"), *arguments],
+            [*spark_submit.program(tmp_path / "settings"), *(arguments or ("file:/x.py",))],
             stdin=subprocess.PIPE,  # nothing ever comes, as from Livy
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -65,15 +86,20 @@ def test_the_folder_is_taken_from_livys_options_only() -> None:
     options = ["--name", "--conf", "--conf", "a=b", "--conf", mark, "--queue", "q"]
     assert adapted([*options, "file:/x.py", "--conf", "a=b"]) == (
         "/home/ann/a b=c",
-        ["--name", "--conf", "--conf", "a=b", "--queue", "q", "file:/x.py", "--conf", "a=b"],
+        [("--name", "--conf"), ("--conf", "a=b"), ("--queue", "q")],
+        ["file:/x.py", "--conf", "a=b"],
     )
-    own = ["--name", "n", "file:/x.py", "--conf", mark, "--conf", "spark.yarn.dist.archives=x"]
-    assert adapted(own) == (None, own)
+    own = ["file:/x.py", "--conf", mark, "--conf", "spark.yarn.dist.archives=x"]
+    assert adapted(["--name", "n", *own]) == (None, [("--name", "n")], own)
 
 
 def test_archives_are_named_as_local_mode_wants_them() -> None:
     livys = ["--conf", "spark.yarn.dist.archives=file:/a.zip#a", "file:/x.py"]
-    assert adapted(livys) == (None, ["--conf", "spark.archives=file:/a.zip#a", "file:/x.py"])
+    assert adapted(livys) == (
+        None,
+        [("--conf", "spark.archives=file:/a.zip#a")],
+        ["file:/x.py"],
+    )
 
 
 def test_a_batch_runs_in_the_asked_folder_with_the_servers_properties_below_its_own(
@@ -82,18 +108,16 @@ def test_a_batch_runs_in_the_asked_folder_with_the_servers_properties_below_its_
     folder = tmp_path / "Größe & Co"
     folder.mkdir()
     conf = ["--conf", f"spark.livyMagic.workingDirectory={folder}", "--conf", "a=b"]
-    script = 'pwd; cat "$2"; shift 2; echo "$@"; echo $SPARK_HOME $SPARK_LOCAL_IP $PYSPARK_PYTHON'
+    script = 'pwd; echo "$@"; echo $SPARK_HOME $SPARK_LOCAL_IP $PYSPARK_PYTHON; echo "$PWD"'
     with submit(script, *conf, "file:/x.py", "1") as process:
         lines = process.communicate()[0].splitlines()
     assert lines[0] == str(folder)
-    assert lines[1] == "spark.ui.enabled=false"
-    assert lines[2].startswith(f"spark.local.dir={tmp_path}/scratch/")
-    assert lines[3] == "--conf a=b file:/x.py 1"
-    assert lines[4] == f"{tmp_path}/spark 127.0.0.1 /env/bin/python"
+    servers, own = lines[1].split("/scratch/")
+    assert servers == f"--properties-file {tmp_path}/properties --conf spark.local.dir={tmp_path}"
+    assert own.partition(" ")[2] == "--conf a=b file:/x.py 1"
+    assert lines[2] == f"{tmp_path}/spark 127.0.0.1 /env/bin/python"
+    assert lines[3] == str(folder)
     assert not list((tmp_path / "scratch").iterdir())
-
-
-JAVA_OPTIONS = 'echo "$SPARK_SUBMIT_OPTS"; echo "$SPARK_LAUNCHER_OPTS"'
 
 
 def test_an_archive_that_is_there_is_used_and_one_that_is_not_is_not_asked_for(
@@ -101,8 +125,8 @@ def test_an_archive_that_is_there_is_used_and_one_that_is_not_is_not_asked_for(
 ) -> None:
     (tmp_path / "archives").mkdir()
     (tmp_path / "archives/spark.jsa").touch()
-    with submit(JAVA_OPTIONS) as process:
-        driver, launcher = process.communicate()[0].splitlines()
+    with submit('echo "$SPARK_SUBMIT_OPTS"', launcher='echo "$options"') as process:
+        launcher, driver = process.communicate()[0].splitlines()
     assert driver == (
         "-Dlog4j2.configurationFile=file:///log4j2.properties"
         f" -XX:SharedArchiveFile={tmp_path}/archives/spark.jsa '-Xlog:cds*=off'"
@@ -113,14 +137,12 @@ def test_an_archive_that_is_there_is_used_and_one_that_is_not_is_not_asked_for(
 def test_no_option_is_torn_apart_by_a_space_in_the_archives_path(tmp_path: Path) -> None:
     archives = tmp_path / "a folder"
     archives.mkdir()
-    for name in ("spark.jsa", "base.jsa"):
-        (archives / name).touch()
-    settings = Settings("/spark", "/java", "/python", "file:///log", "/scratch", str(archives), {})
-    environment = spark_submit.environment(settings, "/scratch/x")
+    (archives / "spark.jsa").touch()
+    paths = Settings(*map(str, range(len(Settings._fields))))._replace(archives=str(archives))
+    environment = spark_submit.environment(paths, "/scratch/x")
     assert f"-XX:SharedArchiveFile={archives}/spark.jsa" in shlex.split(
         environment["SPARK_SUBMIT_OPTS"]
     )
-    assert str(tmp_path) not in environment["SPARK_LAUNCHER_OPTS"], "the shell splits these"
 
 
 def test_a_folder_that_is_gone_is_said_in_the_log(submit: Submit) -> None:
