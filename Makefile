@@ -1,21 +1,19 @@
 # demo   a notebook cell becomes a Spark batch on a private Livy, from an empty machine
 # lab    the same notebook in JupyterLab
 # check  lint, types and pure tests: the quick part
-# test   everything, on the real Livy and in a real browser as well
+# test   everything, on the real Livy, in a real browser and from a wheel as well
+# wheels the wheel as users get it, on each Python of this machine
 # js     build the panel's JavaScript anew from js/, and test it; wants Node
 # bench-peers  what pylivy, Airflow and ipydatagrid cost, in environments of their own
 # bench  the README's figures, each beside its reference; about twenty minutes
 
 VENV ?= .venv
-# The private Livy's Java comes as a Python package for 3.10 and 3.11; newer ones need a JDK 17 or 21.
-NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 10))'
-PYTHON ?= $(shell for python in python3.11 python3.10 python3; do $$python $(NEW_ENOUGH) 2>/dev/null && echo $$python && break; done)
+# The Python to make it with; the newest one that is supported, if none is named.
+PYTHON ?=
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 BIN := $(VENV)/bin
-# pip says a line for every package; of these, the large ones and what takes long.
-INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
-FEW_LINES := awk '/Downloading .* MB/ {print "  " $$(NF-2) " " $$(NF-1) " " $$NF; fflush()} /^(Building wheels|Installing collected)/ {print "  " tolower($$1) " packages ..."; fflush()}'
+INSTALL := tests/pip_install.sh $(VENV)
 TEST := $(VENV)/.installed-test
 # What is submitted from here is not remembered among your own batches.
 export LIVY_HISTORY ?= $(abspath $(VENV))/history.sqlite
@@ -25,7 +23,7 @@ PEERS := $(VENV)/peers
 KERNELS := $(patsubst %,$(VENV)/kernels/ipykernel-%/.installed,6.31.0 7.1.0)
 MODULES := js/node_modules/.package-lock.json
 
-.PHONY: demo lab check test bench bench-peers lint types unit live kernels chromium browser js notebooks clean
+.PHONY: demo lab check test bench bench-peers lint types unit live kernels chromium browser js notebooks wheels clean
 .DELETE_ON_ERROR:
 
 demo: $(TEST)
@@ -36,7 +34,7 @@ lab: $(LAB)
 
 check: lint types unit
 
-test: check live browser notebooks
+test: check live browser notebooks wheels
 
 bench: $(TEST) chromium
 	@PYTHONPATH=tests:tests/browser $(BIN)/python tests/bench $(PARTS)
@@ -44,9 +42,9 @@ bench: $(TEST) chromium
 bench-peers: $(TEST) $(PEERS)/.installed chromium
 	@PYTHONPATH=tests:tests/browser $(BIN)/python tests/bench/peers.py $(PEERS)
 
-$(PEERS)/.installed:
+$(PEERS)/.installed: | $(BIN)/python
 	@echo "Installing pylivy, Airflow's LivyHook and ipydatagrid (about 800 MB) ..."
-	@for peer in pylivy airflow ipydatagrid; do "$(PYTHON)" -m venv $(PEERS)/$$peer; done
+	@for peer in pylivy airflow ipydatagrid; do $(BIN)/python -m venv $(PEERS)/$$peer; done
 	@$(PEERS)/pylivy/bin/pip install --quiet livy==0.8.0
 	@$(PEERS)/airflow/bin/pip install --quiet apache-airflow-providers-apache-livy==4.6.4
 	@$(PEERS)/ipydatagrid/bin/pip install --quiet ipydatagrid==1.4.0 'jupyterlab>=4.6,<4.7'
@@ -88,9 +86,12 @@ $(MODULES): js/package-lock.json
 notebooks: $(TEST)
 	$(BIN)/python -m pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg notebooks
 
-$(TEST): pyproject.toml | $(BIN)/python
+wheels: $(TEST)
+	$(BIN)/python -m pytest tests/wheels
+
+$(TEST): pyproject.toml | same-python
 	@echo "Installing livy-magic, its tests and its private Livy (about 700 MB; a few minutes the first time) ..."
-	@$(INSTALL) --editable '.[local,test]' | $(FEW_LINES)
+	@$(INSTALL) --editable '.[local,test]'
 	@touch $@
 
 $(VENV)/kernels/ipykernel-%/.installed: | $(TEST)
@@ -101,13 +102,23 @@ $(VENV)/kernels/ipykernel-%/.installed: | $(TEST)
 
 $(LAB): $(TEST)
 	@echo "Installing JupyterLab ..."
-	@$(INSTALL) --editable '.[lab]' | $(FEW_LINES)
+	@$(INSTALL) --editable '.[lab]'
 	@touch $@
 
 $(BIN)/python:
-	@"$(PYTHON)" $(NEW_ENOUGH) || { echo "Python 3.10 or newer is needed: install it, or say make PYTHON=/path/to/python"; exit 1; }
-	@echo "Making a virtual environment in $(VENV) with $(PYTHON) ..."
-	@$(PYTHON) -m venv $(VENV)
+	@python='$(PYTHON)'; \
+	if [ -z "$$python" ]; then python=$$(tests/pythons.sh | sed -n '1s/^[^ ]* //p'); fi; \
+	[ -n "$$python" ] || { echo "Python 3.10 to 3.14 is needed: install one, or name it: make PYTHON=/path/to/python"; exit 1; }; \
+	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \
+	  || { echo "$$python is no Python 3.10 or newer that can make virtual environments (on Debian, python3-venv adds that)"; exit 1; }; \
+	echo "Making a virtual environment in $(VENV) with $$("$$python" -V), $$python (make PYTHON=... takes another) ..."; \
+	"$$python" -m venv $(VENV)
+
+# One that is there was made with some Python already.
+.PHONY: same-python
+same-python: $(BIN)/python
+	@[ -z '$(PYTHON)' ] || [ "$$('$(PYTHON)' -V 2>/dev/null)" = "$$($(BIN)/python -V)" ] \
+	  || { echo "$(VENV) has $$($(BIN)/python -V): make clean removes it, make VENV=.venv-other PYTHON=$(PYTHON) makes another"; exit 1; }
 
 clean:
 	rm -rf $(VENV) js/node_modules build dist .pytest_cache .mypy_cache .ruff_cache

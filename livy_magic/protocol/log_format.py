@@ -25,6 +25,8 @@ _SPARK_LAYOUT = re.compile(
     r"|\t (?:client token|diagnostics|ApplicationMaster (?:host|RPC port)|queue|start time"
     r"|final status|tracking URL|user): "
 )
+# What Java says first of all, to its standard error, when Spark 4 has it load that module.
+JAVAS_WARNING = "WARNING: Using incubator modules: jdk.incubator.vector"
 
 Kind: TypeAlias = Literal["program", "spark", "diagnostics", "gap"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from ..protocol.log_format import (
+    JAVAS_WARNING,
     LIVY_KEEPS,
     PRIVATE_KEEPS,
     SPARK_MARK,
@@ -176,7 +177,7 @@ class LogTail:
             if program:
                 yield Line(program, "program")
             yield Line(spark, "spark")
-        elif not self._marked and looks_like_sparks(text):
+        elif text == JAVAS_WARNING or (not self._marked and looks_like_sparks(text)):
             yield Line(text, "spark")
         else:
             yield Line(text, "program")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -498,6 +499,13 @@ def test_what_spark_submit_reports_of_yarn_is_no_output() -> None:
         *(Line(text, "spark") for text in report),
         *(Line(text, "program") for text in program),
     ]
+
+
+@pytest.mark.parametrize("others", [["hello"], ["hello", f"{SPARK_MARK}INFO Utils: x"]])
+def test_javas_warning_about_sparks_module_is_no_output(others: list[str]) -> None:
+    first = kinds("WARNING: Using incubator modules: jdk.incubator.vector", *others)[0]
+    assert first.kind == "spark"
+    assert kinds("WARNING: mine")[0].kind == "program"
 
 
 def test_where_there_are_marks_the_layout_proves_nothing() -> None:
