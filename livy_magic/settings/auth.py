@@ -1,8 +1,8 @@
 """Authentication: from the specification in the settings to the object that signs each request.
 
 The settings hold an :class:`AuthSpec`: a kind, and where its secret is kept. :func:`build` creates
-the ``requests`` auth object from it. A secret is read when the first request needs it, and stays in
-that object's memory; no ``repr`` and no message shows it.
+the ``requests`` auth object from it. A secret is read when the first request needs it (from netrc:
+by :func:`build`), and stays in that object's memory; no ``repr`` and no message shows it.
 
 ========  ==================================================  =====================================
 kind      options                                             what it sends
