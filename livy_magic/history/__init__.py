@@ -1,17 +1,17 @@
-"""What was submitted from here, what became of it, and its logs: one SQLite database a user.
+"""The history: each user's submissions, their outcomes and their logs, in one SQLite database.
 
-In reading order: ``records`` (a submission as the database has it), ``history`` (what is recorded and
-asked for), ``recorder`` (what a watch sees is written, in a thread of its own), ``saved_logs``,
-``retention`` (how long all of it is kept), ``owner`` (whether a submission's process is dead),
+In reading order: ``records`` (the rows of the database), ``history`` (writing and reading them),
+``recorder`` (the thread that records what a watch sees), ``saved_logs`` (logs, compressed),
+``retention`` (how long all that is kept), ``owner`` (proof that a submission's process is dead),
 ``database`` (the file).
 
-It must not stand in the way of a submission, and never asks a server::
+This package must not block a submission or make it fail, and sends no request to a server::
 
     history = current()
     key = history.intend(Intent(server=url, request=request, folder=folder))  # before the POST
     history.accepted(key, info)  # or rejected(), or unsettled()
     history.seen(key, info)  # at each change
-    history.append(key, lines)  # as they come
+    history.append(key, lines)  # as they arrive
 """
 
 from .history import History, current

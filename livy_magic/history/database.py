@@ -1,8 +1,8 @@
-"""The history's SQLite file: where it is, its tables, and how it is opened and given up.
+"""The history's SQLite file: its place, its tables, and how it is opened, migrated and moved aside.
 
-What goes wrong here is a :class:`HistoryError` and nothing else; what was written is either there
-as a whole or not at all. One file serves every kernel and thread of a user. sqlite3 is imported with
-the first use: loading livy_magic does not pay for it, and works where a Python lacks it.
+Every failure here is a :class:`HistoryError`, and every write happens as a whole or not at all. One
+file serves every kernel and thread of a user. sqlite3 is imported at the first use, so that loading
+livy_magic costs no time for it, and works in a Python that lacks it.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PATIENCE = 5.0  # seconds to wait for another process's transaction
-APPLICATION = 0x4C697679  # "Livy": tells our file from another program's
+APPLICATION = 0x4C697679  # "Livy": the application_id that marks the file as livy_magic's
 
-# WAL needs memory that all readers share, so it breaks silently where two hosts use one file.
-# Only file systems that are known to belong to one host get it.
+# WAL needs memory that all readers share, so it fails silently if two hosts use one file.
+# Use it only on file systems that are known to belong to one host.
 LOCAL_FILE_SYSTEMS = frozenset(
     {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "tmpfs", "xfs", "zfs"}
 )
 
-# Each step leads from one version of the tables to the next. A step that was released stays as it is.
+# Each step migrates the tables from one version to the next. Never change a step that was released.
 MIGRATIONS: list[tuple[str, ...]] = [
     (
-        # A key never becomes another entry's: neither when its own is forgotten (AUTOINCREMENT),
-        # nor when this file replaces one of which some kernel still has keys (sqlite_sequence).
+        # A key is never reused: not after its entry is forgotten (AUTOINCREMENT), nor after this
+        # file replaces one from which some kernel still holds keys (sqlite_sequence).
         """CREATE TABLE entry (
             key INTEGER PRIMARY KEY AUTOINCREMENT,
             -- what was about to be submitted, from where, and by which process
@@ -73,9 +73,9 @@ SIDE_FILES = ("", "-wal", "-shm", "-journal")
 
 
 def place() -> Path:
-    """Return the history's file: ``LIVY_HISTORY``, else one in the user's data folder."""
+    """Return the path of the history: ``LIVY_HISTORY``, else a file in the user's data folder."""
     if chosen := os.environ.get("LIVY_HISTORY"):
-        # Path.expanduser fails where there is no such user; a shell leaves the text as it is.
+        # Path.expanduser raises if there is no such user; a shell leaves the text as it is.
         return Path(os.path.expanduser(chosen)).absolute()  # noqa: PTH111
     import platformdirs
 
@@ -83,34 +83,34 @@ def place() -> Path:
 
 
 class MovedAside(HistoryError):
-    """The file was corrupt and is out of the way; the next use begins a new one."""
+    """The file was corrupt and has been moved aside; the next use creates a new one."""
 
 
 class Database:
-    """One connection at a time to the file, which any thread may use.
+    """The database file, behind one connection at a time, which any thread may use.
 
     Args:
-        path: The file; it and its folder are made when first needed.
-        prepare: Is called with each new connection, before its first use.
+        path: The file; it and its folder are created when first needed.
+        prepare: Called with each new connection, before its first use.
     """
 
     def __init__(self, path: Path, prepare: Callable[[sqlite3.Connection], None]) -> None:
         self.path = path
         self._prepare = prepare
         self._connection: sqlite3.Connection | None = None
-        self._file = (0, 0)  # which one the connection is to
+        self._file = (0, 0)  # device and inode of the file that the connection is to
         self._lock = threading.RLock()
         _databases.add(self)
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what ``work(connection)`` returns; each statement in it commits by itself.
+        """Return what ``work(connection)`` returns; each statement commits on its own.
 
         Raises:
             HistoryError: The database cannot be used.
         """
         try:
-            import fcntl  # noqa: F401 -- of no use here, but Windows has none
-            import sqlite3  # see the module
+            import fcntl  # noqa: F401 -- checked here because Windows lacks it; _locked needs it
+            import sqlite3  # imported late, see the module's docstring
         except ImportError as missing:
             raise HistoryError(
                 f"this Python has no {missing.name}, so there is no history"
@@ -121,13 +121,13 @@ class Database:
             except (sqlite3.Error, OSError) as problem:
                 file = self._file
                 self.close()
-                # The very class: others are derived from it, and all the rest may pass.
+                # Exactly this class means a corrupt file; its subclasses may be temporary failures.
                 if type(problem) is sqlite3.DatabaseError:
                     raise self._moved_aside(problem, file) from problem
                 raise self._unusable(problem) from problem
 
     def size(self) -> int:
-        """Return how many bytes the file has, with its side files."""
+        """Return the size of the file and its side files, in bytes."""
         return sum(
             file.stat().st_size
             for side in SIDE_FILES
@@ -135,25 +135,25 @@ class Database:
         )
 
     def close(self) -> None:
-        """Let go of the file; the next use opens it again."""
+        """Close the file; the next use opens it again."""
         with self._lock:
             connection, self._connection = self._connection, None
             if connection is not None:
-                import sqlite3  # see the module
+                import sqlite3  # imported late, see the module's docstring
 
-                with contextlib.suppress(sqlite3.Error):  # a corrupt one cannot be tidied up
+                with contextlib.suppress(sqlite3.Error):  # closing a corrupt file may fail
                     connection.close()
 
     def abandon(self) -> None:
-        """In a forked child: leave the connection, and a lock that nobody will open, to the parent."""
+        """Drop the parent's connection in a forked child, and a lock that nobody would release."""
         if self._connection is not None:
             _abandoned.append(self._connection)
         self._connection = None
         self._lock = threading.RLock()
 
     def _connected(self) -> sqlite3.Connection:
-        """Return the connection, a new one if the file has been removed or replaced meanwhile."""
-        import sqlite3  # see the module
+        """Return the connection, or a new one if the file was removed or replaced meanwhile."""
+        import sqlite3  # imported late, see the module's docstring
 
         if self._connection is not None:
             with contextlib.suppress(FileNotFoundError):
@@ -178,24 +178,28 @@ class Database:
         return connection
 
     def _make_file(self) -> None:
-        """Make the file, closed to everybody else; SQLite gives its side files the same mode."""
+        """Create the file, closed to other users; SQLite gives its side files the same mode."""
         self.path.parent.mkdir(0o700, parents=True, exist_ok=True)
         try:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL, 0o600))
         except FileExistsError:
-            # Never opened here: closing it again would take SQLite's own locks away (POSIX).
+            # Do not open it here: closing it would release SQLite's own locks (POSIX).
             mode = self.path.stat().st_mode
             if stat.S_ISREG(mode) and mode & 0o077:
                 self.path.chmod(0o600)
 
     def _check_version(self, connection: sqlite3.Connection) -> None:
-        """Refuse, before anything is changed, what is not ours to change."""
-        # In this order: another kernel may just now make the tables, and this mark with them.
+        """Reject, before anything is changed, another program's file and a newer version's.
+
+        Raises:
+            HistoryError: The file is one of these.
+        """
+        # In this order: another kernel may be creating the tables, and with them this mark.
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if tables and pragma(connection, "application_id") != APPLICATION:
             raise HistoryError(
                 f"{self.path} is another program's database\n"
-                "Set LIVY_HISTORY to a file that is livy_magic's alone."
+                "Set LIVY_HISTORY to a file that only livy_magic uses."
             )
         if pragma(connection, "user_version") > len(MIGRATIONS):
             raise HistoryError(
@@ -204,12 +208,12 @@ class Database:
             )
 
     def _moved_aside(self, problem: Exception, file: tuple[int, int]) -> HistoryError:
-        """Move the file out of the way, if another process has not done so already."""
+        """Move the corrupt file aside, unless another process has; return the error to raise."""
         aside = f"{self.path}.corrupt-{time.strftime('%Y%m%d-%H%M%S')}"
         try:
             with _locked(self.path):
                 if _identity(self.path) == file:
-                    # The file itself last: a new one's side files must not go with it.
+                    # The main file last: otherwise a new file's side files could be moved with it.
                     for side in reversed(SIDE_FILES):
                         with contextlib.suppress(FileNotFoundError):
                             Path(f"{self.path}{side}").rename(f"{aside}{side}")
@@ -218,49 +222,49 @@ class Database:
         except OSError as refused:
             return self._unusable(refused)
         return MovedAside(
-            f"the history {self.path} was corrupt ({problem}), and a new one begins\n"
-            f"The old one is kept beside it, as {self.path.name}.corrupt-*; delete it if it is of no use."
+            f"the history {self.path} was corrupt ({problem}), so livy_magic starts a new one\n"
+            f"The old file is kept beside it as {self.path.name}.corrupt-*; delete it if you do not need it."
         )
 
     def _unusable(self, problem: Exception) -> HistoryError:
         return HistoryError(
             f"the history {self.path} cannot be used: {problem}\n"
-            "Set LIVY_HISTORY to a file on a local disk with room, where you may write."
+            "Set LIVY_HISTORY to a file that you can write, on a local disk with free space."
         )
 
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Make what happens in the block one change: all of it or nothing."""
+    """Run the block as one transaction: commit at its end, roll back after an error."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:  # SQLite itself ends it when the disk is full
+        if connection.in_transaction:  # when the disk is full, SQLite has rolled back by itself
             connection.execute("ROLLBACK")
         raise
 
 
 def pragma(connection: sqlite3.Connection, name: str) -> int:
-    """Return one of SQLite's numbers about a database."""
+    """Return the value of one of SQLite's numeric pragmas."""
     return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 def _configure(connection: sqlite3.Connection, folder: Path) -> None:
-    import sqlite3  # see the module
+    import sqlite3  # imported late, see the module's docstring
 
-    if pragma(connection, "user_version") == 0:  # it counts before the first table only
+    if pragma(connection, "user_version") == 0:  # it has an effect only before the first table
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA secure_delete = FAST")  # overwrites what is removed from a page
+    connection.execute("PRAGMA secure_delete = FAST")  # overwrites deleted content within a page
     if not _belongs_to_one_host(folder):
         connection.execute("PRAGMA journal_mode = DELETE")
         return
-    with contextlib.suppress(sqlite3.OperationalError):  # locked: another kernel sees to it now
+    with contextlib.suppress(sqlite3.OperationalError):  # locked: another kernel is switching it on
         connection.execute("PRAGMA journal_mode = WAL")
     if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-        connection.execute("PRAGMA synchronous = NORMAL")  # all that WAL needs to stay whole
+        connection.execute("PRAGMA synchronous = NORMAL")  # enough for consistency under WAL
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
@@ -276,22 +280,22 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 
 def _belongs_to_one_host(folder: Path) -> bool:
-    """Say whether no other host can write to the folder, as far as Linux tells."""
+    """Return whether only this host can write to the folder, as far as Linux tells."""
     if sys.platform != "linux":
         return True
     folder = folder.resolve()
     kinds: dict[Path, str] = {}
     for mount in Path("/proc/self/mounts").read_text(errors="surrogateescape").splitlines():
         _, point, kind, *_ = mount.split(" ")
-        kinds[Path(point.replace(r"\040", " "))] = kind  # the last one there covers the others
+        kinds[Path(point.replace(r"\040", " "))] = kind  # the last mount there hides the others
     kind = next((kinds[parent] for parent in (folder, *folder.parents) if parent in kinds), "")
     return kind in LOCAL_FILE_SYSTEMS
 
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Let one process at a time decide what becomes of a corrupt file."""
-    import fcntl  # Windows has none
+    """Lock a corrupt file, so that only one process at a time moves it aside."""
+    import fcntl  # imported late: Windows lacks it
 
     with path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -304,7 +308,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 _databases: WeakSet[Database] = WeakSet()
-_abandoned: list[sqlite3.Connection] = []  # kept: to close one would be to use it
+_abandoned: list[sqlite3.Connection] = []  # kept, because closing one would use the parent's file
 
 
 def _after_fork() -> None:

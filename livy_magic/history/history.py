@@ -1,4 +1,4 @@
-"""The history of one user's submissions: written before each POST, and as its batch goes on."""
+"""The history of one user's submissions: written before each POST, and while the batch runs."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PAUSE = 60.0  # seconds in which nothing is tried after a failure
-AT_ONCE = 360.0  # seconds for which a submission may be on its way, waiting for room included
+PAUSE = 60.0  # seconds after a failure before the database is tried again
+AT_ONCE = 360.0  # seconds that a submission may be in flight, waiting for room included
 
 _log = logging.getLogger(__package__)
 
 
 def current() -> History:
-    """Return the one history of this process, at the place that ``LIVY_HISTORY`` names now.
+    """Return this process's one history at the path that ``LIVY_HISTORY`` names now.
 
-    Its trouble is a warning of the logger ``livy_magic.history``, once.
+    It reports its first failure as a warning of the logger ``livy_magic.history``.
     """
     return _at(place())
 
@@ -56,18 +56,18 @@ def _at(path: Path) -> History:
 
 
 class History:
-    """Every submission of this user, from all kernels and notebooks.
+    """All submissions of this user, from all kernels and notebooks.
 
-    What records never stands in the way of a submission: when the database cannot be used, it
-    does nothing, ``on_trouble`` is told so once, and after a while it is tried again. What a person
-    asks for raises :class:`HistoryError` instead. Any thread may call any method; a forked child
-    may go on using it, too.
+    The methods that record never block a submission or make it fail: if the database cannot be
+    used, they do nothing, call ``on_trouble`` once, and try again a minute later. The methods that
+    answer a person raise :class:`HistoryError` instead. Any thread may call any method, and so may
+    a forked child.
 
     Args:
         path: The database file; by default ``LIVY_HISTORY``, else one in the user's data folder.
-        on_trouble: Takes one line: what is wrong, and what to do.
-        keep_days: Older entries are removed.
-        keep_bytes: When the database is larger, the oldest logs are removed, then entries.
+        on_trouble: Receives one line that says what is wrong, and what to do.
+        keep_days: The age in days after which entries are removed.
+        keep_bytes: The size in bytes above which the oldest logs are removed, then entries.
     """
 
     def __init__(
@@ -89,19 +89,19 @@ class History:
         self._resume = 0.0  # by the monotonic clock
 
     def close(self) -> None:
-        """Let go of the file; the next use opens it again."""
+        """Close the file; the next use opens it again."""
         self._database.close()
 
-    # -- recording: on the way of a submission, and in the watcher's thread ----------------------
+    # -- recording: during a submission, and in the watcher's thread ------------------------------
 
     def intend(self, intent: Intent) -> int | None:
         """Record a submission before it is sent, and return its key.
 
-        It outlives this process, however that ends. It is not forced onto the disk: that would take
-        as long as the submission, and helps only where the machine loses its power in that moment.
+        The record outlives this process, however that ends. It is not synced to disk: that would
+        take as long as the submission, and help only if the machine lost power at that moment.
 
-        The other methods take a key of None, which this returns when the history cannot be used,
-        and do nothing then.
+        Returns:
+            The key, or None if the history cannot be used; with None, the other methods do nothing.
         """
 
         def record(connection: sqlite3.Connection) -> int:
@@ -110,52 +110,56 @@ class History:
         return self._attempt(record, None)
 
     def accepted(self, key: int | None, info: BatchInfo, *, adopted: bool = False) -> None:
-        """Record that the submission became this batch.
+        """Record that the submission started this batch.
 
         Args:
-            key: The submission.
+            key: The submission's key.
             info: The batch.
-            adopted: It was found by its name, after the answer had been lost.
+            adopted: Whether the batch was found by its name, after the answer was lost.
         """
         view = view_row(info) | {"adopted": int(adopted)}
         self._progress(key, info.state, None, ended=is_final(info.state), **view)
 
     def rejected(self, key: int | None, reason: str) -> None:
-        """Record that the submission started no batch, and that this is certain."""
+        """Record that the submission provably started no batch."""
         self._update(key, outcome="rejected", reason=storable(reason))
 
     def unsettled(self, key: int | None, reason: str) -> None:
-        """Record that nobody can say what became of the submission."""
+        """Record that it is unknown whether the submission started a batch."""
         self._update(key, outcome="unknown", reason=storable(reason))
 
     def seen(self, key: int | None, info: BatchInfo, at: float | None = None) -> bool:
-        """Record what the server says of the batch; what is no news costs nothing.
+        """Record the server's view of the batch; write nothing if nothing changed.
 
-        What it no longer tells stays known, and an end stays the end. Returns whether that is safe.
+        Values that the server no longer sends are kept, and a recorded end is final.
 
         Args:
-            key: The submission.
+            key: The submission's key.
             info: The server's view.
-            at: When it said so; now, if not given.
+            at: The time of that view, in seconds since the epoch; now if not given.
+
+        Returns:
+            Whether the view is written.
         """
         return self._progress(key, info.state, at, ended=is_final(info.state), **view_row(info))
 
     def ended(self, key: int | None, state: str, at: float | None = None) -> bool:
-        """Record that there is nothing more to see: it ended in this state, or was last seen in it.
-
-        Returns whether that is safe.
+        """Record the end of the watch: the batch ended in this state, or was last seen in it.
 
         Args:
-            key: The submission.
+            key: The submission's key.
             state: The last state.
-            at: When that was seen; now, if not given.
+            at: The time when that was seen, in seconds since the epoch; now if not given.
+
+        Returns:
+            Whether the end is written.
         """
         return self._progress(key, state, at, ended=True)
 
     def append(self, key: int | None, lines: Sequence[Line]) -> int:
-        """Save further lines of the batch's log; return how many of them are safe.
+        """Append lines to the batch's saved log, and return how many of them are written.
 
-        The first so many are; the others have to be given again next time.
+        These are the first ones; pass the others again next time.
         """
         saved = 0
         for part in saved_logs.divided(lines):
@@ -165,14 +169,19 @@ class History:
         return saved
 
     def saved_lines(self, key: int) -> list[Line] | None:
-        """Return the saved log; None, unlike :meth:`log`, when the history cannot be used."""
+        """Return the saved log, or None, unlike :meth:`log`, if the history cannot be used."""
         return self._attempt(partial(saved_logs.read, key=key), None)
 
     def find(self, server: str, batch_id: BatchId, name: str | None) -> Entry | None:
-        """Return the submission that became this batch, if it was made from here.
+        """Return the submission that started this batch, or None if it is not in the history.
 
-        Ids start anew when a server restarts, and a name is free when its batch is gone: it is the
-        newest submission under this name, or none.
+        Ids start again when a server restarts, and a name is free once its batch is gone. So only
+        the newest submission with this name counts, and only if its batch has this id.
+
+        Args:
+            server: The server's URL, or the other text that means this server.
+            batch_id: The batch's id.
+            name: The batch's name.
         """
         condition = "server = ? AND name = ? AND id IS NOT NULL ORDER BY key DESC LIMIT 1"
 
@@ -185,9 +194,9 @@ class History:
         return self._attempt(newest, None)
 
     def recall(self, server: str, batch: BatchId) -> Entry | None:
-        """Return the newest submission that became a batch of this id or name, if there is one."""
+        """Return the newest submission that started a batch with this id or name, or None."""
         ids = {json.dumps(batch), json.dumps(str(batch))}
-        if str(batch).isdecimal():  # as the server reads it: 007 is 7
+        if str(batch).isdecimal():  # the server reads 007 as 7
             ids.add(str(int(batch)))
         condition = f"""server = ? AND id IS NOT NULL
             AND (name = ? OR id IN ({", ".join("?" * len(ids))})) ORDER BY key DESC LIMIT 1"""
@@ -199,11 +208,11 @@ class History:
         return self._attempt(newest, None)
 
     def rivals(self, key: int | None, batch_id: BatchId) -> list[Entry]:
-        """Return the other submissions under the same name, at about the same time, that a batch may be.
+        """Return other submissions of the same name and time that may have started a batch.
 
         Args:
-            key: The submission.
-            batch_id: The batch, found by its name.
+            key: The submission's key.
+            batch_id: The id of the batch, which was found by its name.
         """
 
         def find(connection: sqlite3.Connection) -> list[Entry]:
@@ -215,7 +224,7 @@ class History:
                     connection, others, [mine.server, mine.name, key, mine.submitted - AT_ONCE]
                 )
                 if entry.outcome in {"pending", "unknown"}
-                # Ids start anew with the server: it may have got this one for another batch before.
+                # Ids start again with the server: this id may be an earlier batch's.
                 or (
                     entry.info and entry.info.id == batch_id and entry.states[0][1] > mine.submitted
                 )
@@ -224,10 +233,10 @@ class History:
         return self._attempt(find, [])
 
     def take_over(self, key: int) -> bool | None:
-        """Make a submission ours whose process is provably dead.
+        """Make this process the owner of a submission whose process is provably dead.
 
         Returns:
-            Whether it is ours now, or was before; None when the history cannot be used.
+            Whether this process owns it now; None if the history cannot be used.
         """
 
         def take(connection: sqlite3.Connection) -> bool | None:
@@ -242,9 +251,9 @@ class History:
         return self._attempt(take, None)
 
     def take_orphans(self, server: str) -> list[Entry]:
-        """Return pending submissions to a server whose process is provably dead, and make them ours.
+        """Take over a server's pending submissions whose process is provably dead, and return them.
 
-        Each is given to one process only: to another one not before that has died in turn.
+        Each goes to one process only, until that process has died in turn.
         """
         condition = "server = ? AND outcome = 'pending' ORDER BY key"
 
@@ -259,7 +268,7 @@ class History:
 
         return self._attempt(take, [])
 
-    # -- asked for by a person -------------------------------------------------------------------
+    # -- answers to a person ---------------------------------------------------------------------
 
     def entries(
         self,
@@ -275,9 +284,9 @@ class History:
         Args:
             state: Only those last seen in this state, or with this outcome.
             name: Only those whose name matches this glob.
-            owner: Only those that this user owns on the server, or submitted as.
+            owner: Only those that this user owns on the server, or that this user submitted.
             server: Only those to this server.
-            limit: At most so many.
+            limit: The largest number to return.
 
         Raises:
             HistoryError: The history cannot be used.
@@ -301,7 +310,7 @@ class History:
         """Return one submission.
 
         Raises:
-            HistoryError: There is none of this key, or the history cannot be used.
+            HistoryError: There is no entry with this key, or the history cannot be used.
         """
         found = self._database.run(lambda connection: select(connection, "key = ?", [key]))
         if not found:
@@ -319,7 +328,7 @@ class History:
     def forget(
         self, *, key: int | None = None, name: str | None = None, before: float | None = None
     ) -> int:
-        """Remove submissions with their logs, and give the room back; return how many there were.
+        """Remove submissions and their logs, free their disk space, and return their number.
 
         Args:
             key: Only this one.
@@ -343,7 +352,7 @@ class History:
         return self._database.run(remove)
 
     def size(self) -> int:
-        """Return how many bytes the history takes on the disk.
+        """Return the size of the history on disk, in bytes.
 
         Raises:
             HistoryError: The history cannot be used.
@@ -358,7 +367,7 @@ class History:
     def _progress(
         self, key: int | None, state: str, at: float | None, *, ended: bool, **view: object
     ) -> bool:
-        """Record the batch's state, unless its end is known, and what else is known of it."""
+        """Record the batch's state, unless its end is known, and the other columns in ``view``."""
         at, state = time.time() if at is None else at, str(storable(state))
 
         def progress(connection: sqlite3.Connection) -> bool:
@@ -381,7 +390,7 @@ class History:
         return self._attempt(progress, False)
 
     def _attempt(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
-        """Return what ``work`` does; if the history cannot be used, ``otherwise``."""
+        """Return what ``work`` returns, or ``otherwise`` if the history cannot be used."""
         if time.monotonic() < self._resume:
             return otherwise
         try:
@@ -398,6 +407,6 @@ class History:
     def _tell(self, trouble: HistoryError) -> None:
         try:
             on_trouble = self._untold.pop()
-        except IndexError:  # told already, perhaps just now by another thread
+        except IndexError:  # reported already, perhaps just now by another thread
             return
         on_trouble(f"not everything is remembered: {'. '.join(str(trouble).splitlines())}")

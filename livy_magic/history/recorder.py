@@ -1,7 +1,7 @@
-"""What is seen of the batches that were submitted from here goes into the history.
+"""The recorder, which writes what the watches see of this user's batches into the history.
 
-The watcher's thread only notes that there is news; a thread of its own writes, since a database may
-be locked, or on a slow disk. It lives as long as there is something to write.
+The watcher's thread only queues new snapshots; another thread writes them, because the database may
+be locked or on a slow disk. That thread lives as long as there is something to write.
 """
 
 from __future__ import annotations
@@ -22,44 +22,44 @@ from ..watch.snapshot import Snapshot
 from ..watch.watch import Watch
 from .history import History, current
 
-RETRY = 60.0  # seconds after which is tried again what the history did not take
-ANCHOR = 100  # saved lines that are looked for in a log that goes on
+RETRY = 60.0  # seconds after a failed write before it is tried again
+ANCHOR = 100  # saved lines, the last ones, that are looked for in a log that goes on
 
-LOST = Line("… lines may be missing here: nobody read the log for a while …", "gap")
+LOST = Line("… lines may be missing here: the log was not read for a while …", "gap")
 
 
 def record(watch: Watch, key: int) -> None:
-    """Write into the history what a watch sees, from now on.
+    """Record in the history, from now on, what a watch sees.
 
-    One process does so for a batch: the one that submitted it, and another one when that is dead.
-    In it, one watch does: the last one.
+    Only one process records a batch: the one that submitted it or, once that is dead, another one.
+    In that process, only one watch records it: the last one passed here.
 
     Args:
-        watch: A batch that was submitted from here.
-        key: The submission.
+        watch: The watch of a batch that has an entry in the history.
+        key: The submission's key.
     """
     known = current()
     before = _recordings.get((known, key))
     if before is not None and before.watch is watch:
         return
-    if before is not None:  # of a Livy that was closed, perhaps
+    if before is not None:  # perhaps it belongs to a Livy that was closed
         before.dismiss()
     _recordings[known, key] = Recording(watch, known, key)
 
 
 def flush(timeout: float = 5.0) -> None:
-    """Wait until what was seen until now is written, or cannot be written.
+    """Wait until everything seen so far is written, or a write has failed.
 
     Args:
-        timeout: Seconds to wait at most.
+        timeout: The longest time to wait, in seconds.
     """
     _recorder.flush(timeout)
 
 
 class Recording:
-    """What one batch's watch has seen, and how much of that is written.
+    """The recording of one batch: what its watch has seen, and how much of that is written.
 
-    It listens to the watch, and lives as long.
+    It subscribes to the watch, and lives as long as the watch does.
     """
 
     def __init__(self, watch: Watch, known: History, key: int) -> None:
@@ -69,13 +69,13 @@ class Recording:
         self._process = os.getpid()
         self._views: deque[tuple[BatchInfo, float]] = deque()
         self._last: BatchInfo | None = None
-        self._ours: bool | None = None  # as long as nobody knows
-        self._saved: int | None = None  # of the watch's lines, once that is known
+        self._ours: bool | None = None  # whether this process owns the entry, once known
+        self._saved: int | None = None  # the number of the watch's lines that are saved, once known
         watch.subscribe(self.note)
         self.note(watch.snapshot)
 
     def note(self, snapshot: Snapshot) -> None:
-        """Take news; not in a forked child, whose parent goes on recording."""
+        """Queue a new snapshot, but not in a forked child, whose parent goes on recording."""
         if os.getpid() != self._process or self._ours is False:
             return
         if snapshot.info != self._last:
@@ -84,11 +84,15 @@ class Recording:
         _recorder.take(self)
 
     def dismiss(self) -> None:
-        """Record nothing from now on: another watch does."""
+        """Stop recording, because another watch takes over."""
         self._ours = False
 
     def write(self) -> bool:
-        """Write what is new; False if that has to be tried again. Only ever called in one thread."""
+        """Write what is new; only the recorder's thread calls this.
+
+        Returns:
+            False if the write failed and has to be tried again.
+        """
         if self._ours is None:
             self._ours = self._history.take_over(self._key)
         if not self._ours:
@@ -97,7 +101,7 @@ class Recording:
             if not self._history.seen(self._key, *self._views[0]):
                 return False
             self._views.popleft()
-        snapshot = self.watch.snapshot  # before the lines: the last ones come before the end
+        snapshot = self.watch.snapshot  # read before the lines: the last lines precede the end
         return self._write_log() and (
             not snapshot.done or self._history.ended(self._key, snapshot.info.state, snapshot.ended)
         )
@@ -114,7 +118,7 @@ class Recording:
         return saved == len(lines)
 
     def _saved_before(self, lines: list[Line]) -> int | None:
-        """Return how many of the lines a kernel had saved that is dead; None if that stays open."""
+        """Return how many of the lines a dead kernel saved; None if the history cannot be used."""
         known = self._history.saved_lines(self._key)
         if known is None:
             return None
@@ -125,26 +129,31 @@ class Recording:
 
 
 def overlap(known: list[Line], lines: list[Line]) -> int:
-    """Return how many lines of a log, read anew, are known: up to where those that are known end."""
+    """Return how many lines of a log, read anew, are up to and including the last known line.
+
+    Args:
+        known: The saved lines.
+        lines: The lines that were read anew.
+    """
     if lines[: len(known)] == known:
         return len(known)
-    # What stands before a gap may be at any distance.
+    # Lines before a gap may be any distance away, so look only for those after it.
     behind_gap = itertools.takewhile(lambda line: line.kind != "gap", reversed(known))
     anchor = list(itertools.islice(behind_gap, ANCHOR))[::-1]
     return end_of_known(anchor, lines, len(lines))
 
 
 class Recorder(Shared):
-    """The thread that writes, as long as there is something to write."""
+    """The owner of the thread that writes, which lives as long as there is something to write."""
 
     def unlock(self) -> None:
-        """See :class:`Shared`. What a parent has not written yet, it writes itself."""
+        """See :class:`Shared`. A forked child drops the queue: the parent writes it."""
         super().unlock()
-        self._waiting: dict[Recording, None] = {}  # in order
+        self._waiting: dict[Recording, None] = {}  # an ordered set
         self._busy = self._stuck = False
 
     def take(self, recording: Recording) -> None:
-        """Have a recording write what is new."""
+        """Queue a recording that has something to write, and start the thread if necessary."""
         with self._lock:
             self._waiting[recording] = None
             if not self._busy:
@@ -177,5 +186,5 @@ class Recorder(Shared):
 _recorder = Recorder()
 _recordings: WeakValueDictionary[tuple[History, int], Recording] = WeakValueDictionary()
 
-# An end that was seen just now is written yet.
+# When the kernel exits, still write an end that was seen just before.
 atexit.register(flush, timeout=1.0)

@@ -1,4 +1,4 @@
-"""What the history holds of a submission, and its table, which has a row for each."""
+"""The history's entries, and the rows of the table that holds them, one for each submission."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 Outcome: TypeAlias = Literal["pending", "submitted", "rejected", "unknown"]
 
-VIEW = ("owner", "proxy_user", "app_id", "driver_log_url", "spark_ui_url")  # of a BatchInfo
+VIEW = ("owner", "proxy_user", "app_id", "driver_log_url", "spark_ui_url")  # from BatchInfo
 
 
 @dataclass(frozen=True, kw_only=True)
 class Intent:
-    """A submission about to be made.
+    """A submission that is about to be sent.
 
     Attributes:
         server: The server's URL, or another text that always means this server.
-        request: What is about to be sent; it has a name. Its secrets are not stored.
+        request: The request to send, which has a name; its secrets are not stored.
         folder: The working folder.
-        user: Who one is on the server, if that is known.
-        notebook: Path or title of the notebook, if it comes from one.
+        user: The user name on the server, if known.
+        notebook: The path or title of the notebook, if it comes from one.
         cell: The cell's id, or the source line, if it comes from one.
-        held: Ids of batches that had the name before, where a person chose it.
+        held: The ids of batches that already have the name, if a person chose the name.
     """
 
     server: str
@@ -44,10 +44,10 @@ class Intent:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A submission as the history has it. Times are seconds since the epoch.
+    """A submission in the history. Times are seconds since the epoch.
 
     Attributes:
-        key: The history's own number of it, never another one's.
+        key: The entry's number in the history, which is never reused.
         server: See :class:`Intent`; a password in it is masked.
         name: The batch's name.
         body: The POST body, secrets masked.
@@ -56,15 +56,15 @@ class Entry:
         notebook: See :class:`Intent`.
         cell: See :class:`Intent`.
         held: See :class:`Intent`.
-        submitted: When it was about to be sent.
-        submitter: The process that sent it, or that saw to it after that one died.
-        outcome: What became of sending it; ``pending`` as long as nobody knows.
-        reason: Why it was rejected, or is unknown.
-        adopted: Whether the batch was found by its name, for want of an answer.
-        info: The batch as last seen, once there is one; without its log.
-        states: Each state with the time at which it was first seen.
-        ended: When its end was seen.
-        lines: Lines of log ever saved.
+        submitted: The time just before it was sent.
+        submitter: The process that sent it, or that took it over after that one died.
+        outcome: The result of sending it; ``pending`` until that is known.
+        reason: Why it was rejected, or why its outcome is unknown.
+        adopted: Whether the batch was found by its name, because the answer was lost.
+        info: The last view of the batch, without its log; None if there is no batch.
+        states: Each state with the time when it was first seen.
+        ended: The time when the batch's end was seen.
+        lines: The number of log lines ever saved.
     """
 
     key: int
@@ -88,12 +88,12 @@ class Entry:
 
     @property
     def state(self) -> str:
-        """Livy's word for the batch's state; as long as there is no batch, the outcome."""
+        """The batch's state in Livy's words; if there is no batch, the outcome."""
         return self.outcome if self.info is None else self.info.state
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Entry:
-        """Read a row of the table."""
+        """Return the entry in a row of the table."""
         same = ("key", "server", "name", "folder", "user", "notebook", "cell", "submitted",
                 "outcome", "reason", "ended", "lines")  # fmt: skip
         info = None
@@ -114,13 +114,13 @@ class Entry:
 def select(
     connection: sqlite3.Connection, condition: str, values: Sequence[object] | Mapping[str, object]
 ) -> list[Entry]:
-    """Return the entries for which an SQL condition holds."""
+    """Return the entries that meet an SQL condition."""
     rows = connection.execute(f"SELECT * FROM entry WHERE {condition}", values)  # noqa: S608 -- our own conditions
     return [Entry.from_row(row) for row in rows.fetchall()]
 
 
 def update(connection: sqlite3.Connection, key: int | None, **columns: object) -> None:
-    """Change columns of an entry, if it is there."""
+    """Change columns of an entry; do nothing if there is no such entry."""
     changes = ", ".join(f"{column} = :{column}" for column in columns)
     connection.execute(f"UPDATE entry SET {changes} WHERE key = :key", columns | {"key": key})  # noqa: S608 -- our own columns
 
@@ -135,7 +135,7 @@ def insert(connection: sqlite3.Connection, columns: Mapping[str, object]) -> int
 
 
 def intent_row(intent: Intent, submitted: float) -> dict[str, object]:
-    """Return the columns of a new row."""
+    """Return the columns of a new submission's row."""
     return {
         "server": storable(mask_url(intent.server)),
         "user": storable(intent.user),
@@ -151,18 +151,18 @@ def intent_row(intent: Intent, submitted: float) -> dict[str, object]:
 
 
 def owner_row(owner: Owner) -> dict[str, object]:
-    """Return the columns that say which process a row belongs to."""
+    """Return the columns that identify the process that owns a row."""
     return {"host": owner.host, "boot": owner.boot, "pid": owner.pid, "started": owner.started}
 
 
 def view_row(info: BatchInfo) -> dict[str, object]:
-    """Return the columns that say which batch it is, as far as the server told."""
+    """Return the columns that describe the batch, except those that the server did not send."""
     known = {column: value for column in VIEW if (value := getattr(info, column)) is not None}
     row: dict[str, object] = {column: storable(mask_url(text)) for column, text in known.items()}
-    # As JSON, in which 7 and "7" differ, and any number has room.
+    # As JSON, which keeps 7 and "7" apart, and holds a number of any size.
     return row | {"id": json.dumps(info.id)}
 
 
 def storable(text: str | None) -> str | None:
-    r"""Return the text, with bytes of a file name or halves of a character as ``\udc80``."""
+    r"""Return the text with lone surrogates, as from a file name's bytes, written as ``\udc80``."""
     return None if text is None else text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""How long the history keeps what: by age and by size, and how what goes leaves no trace."""
+"""Retention: what the history removes by age and by size, and how it frees the disk space."""
 
 from __future__ import annotations
 
@@ -12,21 +12,27 @@ if TYPE_CHECKING:
     import sqlite3
 
 DAY = 86400.0  # seconds
-SLICE = 1000  # pages that are given back in one transaction, so that nobody waits long
+SLICE = 1000  # pages to free in one transaction, so that no other process waits long
 
-REMOVED = Line("… lines were here: the history keeps no more, for want of room …", "gap")
+REMOVED = Line("… lines removed here: the history had reached its size limit …", "gap")
 
 
 def tidy(connection: sqlite3.Connection, now: float, keep_days: float, keep_bytes: int) -> None:
-    """Remove what is too old or too much, unless some kernel did so within the last day.
+    """Remove old entries and excess data, unless any kernel did so within the last day.
 
-    Of what is too much, the oldest logs go first, then the oldest entries.
+    Above ``keep_bytes``, the oldest logs are removed first, then the oldest entries.
+
+    Args:
+        connection: The connection to the database.
+        now: The time, in seconds since the epoch.
+        keep_days: The age in days after which entries are removed.
+        keep_bytes: The largest size of the data, in bytes.
     """
     (last,) = connection.execute("SELECT at FROM tidied").fetchone()
-    if last > now - DAY:  # usually so, and then nothing is written: a reader needs no lock
+    if last > now - DAY:  # the usual case writes nothing, so a reader needs no lock
         return
     due = connection.execute("UPDATE tidied SET at = ? WHERE at = ?", (now, last))
-    if due.rowcount == 0:  # another kernel was faster
+    if due.rowcount == 0:  # another kernel was first
         return
     connection.execute("DELETE FROM entry WHERE submitted < ?", (now - keep_days * DAY,))
     while _used(connection) > keep_bytes and (_drop_log(connection) or _drop_entry(connection)):
@@ -35,9 +41,9 @@ def tidy(connection: sqlite3.Connection, now: float, keep_days: float, keep_byte
 
 
 def free(connection: sqlite3.Connection) -> None:
-    """Give the room of what was removed back to the disk."""
+    """Return the space of removed data to the file system."""
     for _ in range(0, pragma(connection, "freelist_count"), SLICE):
-        # Its rows have no columns, and only a script goes through those to the end.
+        # The pragma returns rows without columns; only executescript steps through all of them.
         connection.executescript(f"PRAGMA incremental_vacuum({SLICE})")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
@@ -48,7 +54,7 @@ def _used(connection: sqlite3.Connection) -> int:
 
 
 def _drop_log(connection: sqlite3.Connection) -> bool:
-    """Replace the oldest log by a gap; say whether there was one."""
+    """Replace the oldest log by a gap line, and return whether there was a log."""
     with transaction(connection):
         (entry,) = connection.execute("SELECT min(entry) FROM log WHERE weight > 0").fetchone()
         if entry is None:

@@ -1,4 +1,4 @@
-"""The saved logs: their lines in compressed chunks, of which only the last one ever changes."""
+"""The saved logs: lines in compressed chunks; only a log's last chunk ever changes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .database import transaction
 if TYPE_CHECKING:
     import sqlite3
 
-CHUNK = 64 * 1024  # characters of text that are compressed together; a longer line stays whole
+CHUNK = 64 * 1024  # characters of text to compress together; a longer line stays whole
 
 
 def divided(lines: Sequence[Line]) -> Iterator[Sequence[Line]]:
-    """Yield the lines in order, in parts that make a chunk each."""
+    """Yield the lines in order, in parts of one chunk each."""
     start = size = 0
     for position, line in enumerate(lines):
         size += len(line.text) + 1
@@ -30,12 +30,12 @@ def divided(lines: Sequence[Line]) -> Iterator[Sequence[Line]]:
 
 
 def pack(lines: Sequence[Line]) -> bytes:
-    """Return a chunk: runs of lines of one kind."""
+    """Return the lines as a compressed chunk, in runs of lines of one kind."""
     runs = [
         [kind, [line.text for line in run]]
         for kind, run in itertools.groupby(lines, key=lambda line: line.kind)
     ]
-    # Half a character (a lone surrogate) is nothing that UTF-8 has, but a line may end in one.
+    # A line may end in a lone surrogate (half a character), which plain UTF-8 cannot encode.
     return zlib.compress(json.dumps(runs, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
 
@@ -43,9 +43,9 @@ def unpack(chunk: bytes) -> list[Line]:
     """Return the lines of a chunk.
 
     Raises:
-        sqlite3.DatabaseError: It is damaged, and so is the database then.
+        sqlite3.DatabaseError: The chunk is damaged, which means that the database is.
     """
-    import sqlite3  # loaded with the first use of the history
+    import sqlite3  # imported late: at the first use of the history
 
     try:
         text = zlib.decompress(chunk).decode("utf-8", "surrogatepass")
@@ -55,13 +55,17 @@ def unpack(chunk: bytes) -> list[Line]:
 
 
 def append(connection: sqlite3.Connection, key: int | None, lines: Sequence[Line]) -> bool:
-    """Add at most a chunk's lines to a log: to its last chunk, if both have room in one."""
+    """Add at most a chunk's lines to a log: to its last chunk if they fit, else as a new chunk.
+
+    Returns:
+        True; in its place, the caller gets False if the history cannot be used.
+    """
     weight = sum(len(line.text) + 1 for line in lines)
     with transaction(connection):
         there = connection.execute(
             "UPDATE entry SET lines = lines + ? WHERE key = ?", (len(lines), key)
         )
-        if there.rowcount == 0:  # forgotten meanwhile, or never recorded
+        if there.rowcount == 0:  # the entry was forgotten meanwhile, or never recorded
             return True
         last = connection.execute(
             "SELECT part, weight, chunk FROM log WHERE entry = ? ORDER BY part DESC LIMIT 1", (key,)
@@ -80,6 +84,6 @@ def append(connection: sqlite3.Connection, key: int | None, lines: Sequence[Line
 
 
 def read(connection: sqlite3.Connection, key: int) -> list[Line]:
-    """Return a log."""
+    """Return all lines of a saved log."""
     chunks = connection.execute("SELECT chunk FROM log WHERE entry = ? ORDER BY part", (key,))
     return [line for (chunk,) in chunks for line in unpack(chunk)]
