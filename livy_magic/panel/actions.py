@@ -1,6 +1,6 @@
-"""What a person does in the panel: kill, submit, resubmit, copy as a line, look at the request.
+"""The panel's actions: kill, submit, resubmit, copy as a line, show the request.
 
-What takes long runs in a thread of its own, and each request is answered when it is done.
+Slow work runs in a thread of its own, and each message is answered when its work is done.
 """
 
 from __future__ import annotations
@@ -21,18 +21,23 @@ from ..redact import plain
 from . import forms
 from .rows import Row
 
-AT_ONCE = 4  # kills under way; each takes Livy seconds
+AT_ONCE = 4  # kills in parallel, since each takes Livy seconds
 
 Message = Mapping[str, Any]
 
 
 def answer(message: Message, kind: str) -> dict[str, Any]:
-    """Return the beginning of the answer to a message."""
+    """Return the members that every answer to a message has.
+
+    Args:
+        message: The browser's message.
+        kind: The type of the answer.
+    """
     return {"type": kind, "view": message["view"], "id": message.get("id")}
 
 
 class Controller(Protocol):
-    """What actions need of the panel: :class:`~livy_magic.panel.controller.Controller` is it.
+    """The interface of :class:`~livy_magic.panel.controller.Controller` that actions use.
 
     Attributes:
         livy: The server.
@@ -41,13 +46,13 @@ class Controller(Protocol):
     livy: Livy
 
     def do(self, work: Callable[[], None]) -> None:
-        """Have something done by the panel's thread."""
+        """Run ``work`` in the controller's thread."""
 
     def tell(self, content: dict[str, Any], *buffers: bytes) -> None:
         """Send a message to the browser."""
 
     def fail(self, message: Message, failure: Exception) -> None:
-        """Tell who asked that it did not work, and why."""
+        """Answer a message with the reason why its action failed."""
 
     def row(self, number: int) -> Row:
         """Return a row of the list."""
@@ -56,17 +61,17 @@ class Controller(Protocol):
         """Return the handle of a row's batch."""
 
     def has_ended(self, number: int, state: str) -> None:
-        """Take note that a batch was killed from here."""
+        """Update the row of a batch that the panel killed."""
 
     def has_come(self, info: BatchInfo) -> int:
-        """Take note that a batch was submitted from here; return the number of its row."""
+        """Add a batch that the panel submitted, and return the number of its row."""
 
 
 class Actions:
-    """Does what the messages that reach the panel ask for.
+    """The actions that the browser's messages can request.
 
     Args:
-        controller: Where rows and batches are found, and answers are sent.
+        controller: The controller, which finds rows and batches, and sends answers.
     """
 
     def __init__(self, controller: Controller) -> None:
@@ -74,7 +79,11 @@ class Actions:
         self._kills = threading.Semaphore(AT_ONCE)
 
     def take(self, message: Message) -> None:
-        """Do what a message asks for; called in the controller's thread."""
+        """Run the action that a message requests; called in the controller's thread.
+
+        Raises:
+            LivyError: There is no such action, or it failed.
+        """
         known: dict[str, Callable[[Message], None]] = {
             "kill": self._kill,
             "submit": self._submit,
@@ -87,12 +96,12 @@ class Actions:
         known[message["type"]](message)
 
     def _beside(self, message: Message, work: Callable[[], None]) -> None:
-        """Run what takes long in a thread of its own, and tell who asked if it fails."""
+        """Run slow work in a thread of its own; answer the message with the error if it fails."""
 
         def run() -> None:
             try:
                 work()
-            except Exception as failure:  # noqa: BLE001 -- it is told to who asked
+            except Exception as failure:  # noqa: BLE001 -- the answer reports it
                 self._controller.fail(message, failure)
 
         threading.Thread(target=run, name="livy-magic-panel-action", daemon=True).start()
@@ -104,7 +113,7 @@ class Actions:
             one = {**message, "row": number}
             try:
                 batch = self._controller.batch(number)
-            except Exception as failure:  # noqa: BLE001 -- the others are killed all the same
+            except Exception as failure:  # noqa: BLE001 -- reported; the others are still killed
                 self._controller.fail(one, failure)
             else:
                 self._beside(one, partial(self._kill_one, one, batch))
@@ -115,7 +124,7 @@ class Actions:
             had_ended = batch.done
             batch.kill()
         self._controller.do(lambda: self._controller.has_ended(message["row"], batch.state))
-        text = f"{batch.info.label} had ended; forgotten now" if had_ended else "killed"
+        text = f"{batch.info.label} had already ended; Livy forgot it" if had_ended else "killed"
         self._ack(message, ok=True, text=text)
 
     # -- submit --
@@ -152,7 +161,7 @@ class Actions:
     def _report(self, message: Message, text: str) -> None:
         self._controller.tell(answer(message, "progress") | {"text": plain(text)})
 
-    # -- to read --
+    # -- line and details --
 
     def _line(self, message: Message) -> None:
         text = forms.line(self._controller.batch(message["row"]))
@@ -174,9 +183,9 @@ class Actions:
             cause = batch.last_words() if failed else []
             self._controller.tell(answer(message, "detail") | told | {"cause": cause})
 
-        self._beside(message, tell)  # its log may have to be read first
+        self._beside(message, tell)  # in a thread, because the log may have to be read first
 
-    # -- what they share --
+    # -- shared helpers --
 
     def _batch_or_none(self, message: Message) -> Batch | None:
         return None if message.get("row") is None else self._controller.batch(message["row"])
@@ -188,7 +197,7 @@ class Actions:
 
 
 def _facts(row: Row) -> list[tuple[str, str]]:
-    """Return what is known of a batch that the list does not show."""
+    """Return the names and values that the details show about a batch."""
     facts = [("id", str(row.info.id)), ("state", plain(row.info.state))]
     facts += [
         (name, plain(value))

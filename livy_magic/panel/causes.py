@@ -1,7 +1,7 @@
-"""Why batches that were submitted from here failed, where what the list has of the log does not say.
+"""The causes of failed batches, read from the history if the list's part of the log lacks them.
 
-The list has the last ten lines of a log, and after a program's last words Spark says how it shuts
-down. The history has all of it.
+The list has only the last ten lines of a log, and after a program's last lines Spark logs its
+shutdown. The history has the whole log of each batch that was submitted from here.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from ..livy import Livy
 from .notes import cause
 from .rows import Row, Rows
 
-AT_ONCE = 20  # batches, the newest, that are asked for in the history at a time
-PATIENCE = 60.0  # seconds that the history may take to have a log's end
+AT_ONCE = 20  # batches, the newest, to look up in the history at a time
+PATIENCE = 60.0  # seconds to wait for the history to record a batch's end
 
 _log = logging.getLogger(__name__)
 
 
 class Causes:
-    """Finds causes in the history. The panel's thread calls it.
+    """A search for causes in the history, called in the controller's thread.
 
     Args:
         livy: The server.
-        found: Called, in another thread, with a row's number and why its batch failed.
+        found: Called, in another thread, with a row's number and the cause of its batch's failure.
     """
 
     def __init__(self, livy: Livy, found: Callable[[int, str], None]) -> None:
@@ -37,7 +37,7 @@ class Causes:
         self._found = found
 
     def seek(self, rows: Rows) -> None:
-        """Have the causes found of those whose whole log the history has by now."""
+        """Start a thread that finds the causes of the batches whose whole log is in the history."""
         ended: list[tuple[int, Entry]] = []
         for number in sorted(rows.unexplained, reverse=True)[:AT_ONCE]:
             entry = self._livy.remembered(rows[number].info)
@@ -56,7 +56,7 @@ class Causes:
             try:
                 words = self._livy.recalled(entry).last_words()
             except HistoryError as problem:
-                _log.warning("the panel finds no causes: %s", first_line(problem))
+                _log.warning("the panel cannot find why batches failed: %s", first_line(problem))
                 return
             self._found(number, cause(words))
 

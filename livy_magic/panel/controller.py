@@ -1,10 +1,10 @@
-"""What the panel's browser side asks for, and what it is told: one thread, in order.
+"""The controller: one thread that handles the browser's messages in order, and sends it news.
 
-The controller takes messages of any thread. Everything that happens is told by its own one, at most four
-times a second: the list's changes, the state of the server, the growing log. What takes long
-(killing, submitting) runs beside it. While no view is visible, nothing is asked of the server.
+The controller accepts messages in any thread. Its own thread sends all news, at most four times a
+second: changes of the list, the server's status, new lines of the log. Slow work (killing,
+submitting) runs in other threads. While no view is visible, it does not poll the server.
 
-The messages are described in ``js/README.md``. Nothing here knows of Jupyter.
+``js/README.md`` describes the messages. This module must not know Jupyter.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from .rows import Changes, Row, Rows
 Message: TypeAlias = Mapping[str, Any]
 Send: TypeAlias = Callable[[dict[str, Any], Sequence[bytes]], None]
 
-BEAT = 0.25  # seconds between two tellings
-LISTENS = 3600.0  # seconds of silence that mean a view is closed: a cell may run for long
-SEEN = 1.0  # seconds between two tellings that the server was seen
-PATROL = 10.0  # seconds between two looks at who listens
-FEW = 20  # changed rows that are told without being compressed
-HISTORY = 1000  # submissions that the list shows when the server has forgotten them
+BEAT = 0.25  # shortest time between two rounds of news, in seconds
+LISTENS = 3600.0  # seconds of silence after which a view counts as closed: a cell may run for long
+SEEN = 1.0  # seconds between two messages that only say that the server answered
+PATROL = 10.0  # seconds between two checks for views that were closed
+FEW = 20  # most changed rows that are sent uncompressed
+HISTORY = 1000  # most submissions from the history that the list shows
 
 _TROUBLES = (
     (Unreachable, "unreachable"),
@@ -57,13 +57,13 @@ class View:
     """One place where the panel is displayed.
 
     Attributes:
-        name: The browser's word for it.
-        heard: When it said something last, by the monotonic clock.
-        deflate: It can decompress; not known before it said hello.
-        placed: It said hello, and was told where the panel is.
-        visible: Somebody could see it.
-        greeted: It was told everything.
-        log: The log that is open in it.
+        name: The browser's id for the view.
+        heard: When its last message arrived, by the monotonic clock, in seconds.
+        deflate: Whether it can decompress; False until its hello arrives.
+        placed: Whether its hello arrived and was answered with the panel's place.
+        visible: Whether the view is on the screen.
+        greeted: Whether it got a full snapshot.
+        log: The log that is open in it, or None.
     """
 
     name: str
@@ -76,13 +76,13 @@ class View:
 
 
 class Controller:
-    """Serves all views of one panel.
+    """The controller of all views of one panel.
 
     Args:
         livy: The server.
-        send: Takes a message for the browser, and its buffers; called by one thread at a time.
-        greet: Called with the first hello of a view; what it returns is told to that view, as the
-            place where it is.
+        send: Sends a message and its buffers to the browser; called by one thread at a time.
+        greet: Called with the first hello of a view; what it returns is sent to that view, as the
+            panel's place.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Controller:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
-        # The rest belongs to the thread.
+        # Only the controller's thread uses what follows.
         self._actions = Actions(self)
         self._views: dict[str, View] = {}
         self._rows = Rows(livy.remembered, lambda: livy.user)
@@ -107,21 +107,21 @@ class Controller:
         self._begun = False
         self._rev = 0
         self._is_news = False
-        self._told_at = float("-inf")  # when news were told last, by the monotonic clock
-        self._status: dict[str, Any] | None = None  # as it was told last
+        self._told_at = float("-inf")  # when news was last sent, by the monotonic clock
+        self._status: dict[str, Any] | None = None  # the status that was last sent
         self._looking = contextlib.ExitStack()
         self._is_looking = False
 
     # -- from any thread --
 
     def receive(self, message: Message) -> None:
-        """Take a message of the browser."""
+        """Queue a message from the browser; after :meth:`close`, ignore it."""
         if not self._closed:
             self.do(partial(self._take, message))
 
     def do(self, work: Callable[[], None]) -> None:
-        """Have something done by the controller's thread."""
-        with self._starting:  # or it could be put where the thread has just looked, and ended
+        """Run ``work`` in the controller's thread; start the thread if necessary."""
+        with self._starting:  # else the thread could end just after it found the inbox empty
             self._inbox.put(work)
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(
@@ -135,28 +135,28 @@ class Controller:
             self._send(content, buffers)
 
     def fail(self, message: Message, failure: Exception) -> None:
-        """Tell who asked that it did not work, and why."""
+        """Answer a message with the reason why its action failed."""
         if not isinstance(failure, LivyError):
             _log.error("the panel failed", exc_info=failure)
         text = first_line(failure) or type(failure).__name__
         self.tell(answer(message, "ack") | {"row": message.get("row"), "ok": False, "text": text})
 
     def infos(self) -> list[BatchInfo]:
-        """Return what is in the list, the newest first."""
+        """Return all batches in the list, the newest first."""
         return self._rows.infos()
 
     def close(self) -> None:
-        """Say that the panel is no longer kept current, and let go of everything."""
+        """Tell all views that updates have stopped, and close them."""
         self._closed = True
         self.do(self._leave)
 
-    # -- for what runs in the thread --
+    # -- in the controller's thread, for actions --
 
     def row(self, number: int) -> Row:
         """Return a row of the list.
 
         Raises:
-            LivyError: It is gone.
+            LivyError: The row is gone.
         """
         if number not in self._rows:
             raise LivyError("this batch is no longer in the list")
@@ -170,19 +170,19 @@ class Controller:
         return self.livy.recalled(row.entry)
 
     def has_ended(self, number: int, state: str) -> None:
-        """A batch was killed from here, and is no longer listed."""
+        """Update the row of a batch that the panel killed, and refresh the list."""
         self._tell_changes(self._rows.end(number, state, time.time()))
         self.livy.watcher.server_list.refresh()
 
     def has_come(self, info: BatchInfo) -> int:
-        """A batch was submitted from here: return the number of its row."""
+        """Add a batch that the panel submitted, refresh the list, and return the row's number."""
         changes, number = self._rows.come(info, time.time())
         self._tell_changes(changes)
         self.livy.watcher.server_list.refresh()
         return number
 
     def _has_cause(self, number: int, cause: str) -> None:
-        """It was found why a batch failed; any thread may say so."""
+        """Show the cause of a batch's failure; any thread may call this."""
         self.do(lambda: self._tell_changes(self._rows.explain(number, cause)))
 
     # -- the thread --
@@ -198,7 +198,10 @@ class Controller:
             unsubscribe()
 
     def _has_left(self) -> bool:
-        """End when there is nothing left to do; who comes later starts another thread."""
+        """Return whether the thread may end, because no view and no work is left.
+
+        If so, stop watching the list; later work starts another thread.
+        """
         with self._starting:
             if self._views or not self._inbox.empty():
                 return False
@@ -208,7 +211,11 @@ class Controller:
             return True
 
     def _turn(self, pause: float) -> None:
-        """Do what there is to do, and tell the news when it is time."""
+        """Do the queued work, and send news if it is time.
+
+        Args:
+            pause: The longest time to wait for work, in seconds.
+        """
         with contextlib.suppress(queue.Empty):
             self._attempt(self._inbox.get(timeout=pause))
             while True:
@@ -219,10 +226,10 @@ class Controller:
             self._attempt(self._tell_news)
 
     def _attempt(self, work: Callable[[], None]) -> None:
-        """Do something; a surprise must not leave a panel behind that looks alive."""
+        """Run ``work``; show an unexpected error, so that a broken panel never looks alive."""
         try:
             work()
-        except Exception as failure:  # noqa: BLE001 -- it is told
+        except Exception as failure:  # noqa: BLE001 -- the panel shows it
             _log.exception("the panel failed")
             text = f"The panel has a fault of its own: {failure!r}"
             self._tell_status({"state": "trouble", "text": text, "since": None, "seen": None})
@@ -233,7 +240,7 @@ class Controller:
     def _take(self, message: Message) -> None:
         try:
             self._handle(message)
-        except Exception as failure:  # noqa: BLE001 -- it is told to who asked
+        except Exception as failure:  # noqa: BLE001 -- the answer reports it
             self.fail(message, failure)
 
     def _handle(self, message: Message) -> None:
@@ -241,7 +248,7 @@ class Controller:
         if kind == "bye":
             self._close(view)
             return
-        if view is None or kind == "hello":  # without one, it had been taken for closed
+        if view is None or kind == "hello":  # an unknown view had counted as closed
             view = self._welcome(message)
         view.heard = time.monotonic()
         if kind == "ping":
@@ -260,11 +267,11 @@ class Controller:
     # -- views --
 
     def _welcome(self, message: Message) -> View:
-        """A view appeared, or has lost the thread: it is told everything."""
+        """Register a view, new or out of step, which gets a full snapshot with the next news."""
         view = self._views.get(message["view"])
         if view is None:
             view = self._views[message["view"]] = View(message["view"], heard=time.monotonic())
-        if message["type"] == "hello":  # no other message says where the view is
+        if message["type"] == "hello":  # only this message says where the view is
             view.deflate = bool(message.get("deflate"))
             self._place(view, message)
         view.greeted = False
@@ -298,7 +305,7 @@ class Controller:
         if open_ is None or (open_.row, open_.only) != (number, only):
             self._close_log(view)
             if number is not None:
-                # What was read already is not read again.
+                # Reuse the handle: do not read again what it has already read.
                 batch = open_.batch if open_ and open_.row == number else self.batch(number)
                 about = {"view": view.name, "row": number, "only": only}
                 on_news = partial(self.do, self._note_news)
@@ -306,7 +313,7 @@ class Controller:
                 self._rows.kept.add(number)
         if view.log is not None:
             view.log.follow = follow
-            if view.log.batch.snapshot.lines:  # who clicked is not kept waiting for the next beat
+            if view.log.batch.snapshot.lines:  # a click must not wait for the next beat
                 view.log.tell_news()
         self._is_news = True
 
@@ -317,7 +324,7 @@ class Controller:
             view.log = None
 
     def _look(self) -> None:
-        """Have the list watched exactly while somebody could see it."""
+        """Close views that fell silent; watch the server's list only while a view is visible."""
         for view in list(self._views.values()):
             if time.monotonic() - view.heard > LISTENS:
                 self._close(view)
@@ -329,7 +336,7 @@ class Controller:
         self._is_looking = looking
 
     def _leave(self) -> None:
-        reason = "This notebook has left the server: run %livy_panel again."
+        reason = "This notebook has disconnected from the server: run %livy_panel again."
         status = {"state": "stopped", "text": reason, "since": time.time(), "seen": None}
         self.tell({"type": "status", "now": time.time(), **status})
         for view in list(self._views.values()):
@@ -340,7 +347,7 @@ class Controller:
     def _tell_news(self) -> None:
         snapshot = self.livy.watcher.server_list.snapshot
         if snapshot.seen is None and snapshot.error is None:
-            return  # the first look is under way
+            return  # the first poll is still running
         if self._begun:
             self._tell_changes(self._rows.update(snapshot))
         else:
@@ -357,7 +364,7 @@ class Controller:
                 view.log.tell_news()
 
     def _tell_status(self, status: dict[str, Any]) -> None:
-        """Tell how the server is: at once when that changed, else once a second that it was seen."""
+        """Send the server's status: at once if it changed, else once a second when it answered."""
         last, seen = self._status, status["seen"] or 0.0
         same = last is not None and last["state"] == status["state"]
         if last is not None and same and seen < (last["seen"] or 0.0) + SEEN:
@@ -378,7 +385,7 @@ class Controller:
         self.tell({"type": "snapshot", **about}, _packed(content, deflate=view.deflate))
 
     def _tell_changes(self, changes: Changes) -> None:
-        """Tell all views what changed in the list."""
+        """Send the changes of the list to all views."""
         if not changes:
             return
         self._rev += 1
@@ -393,7 +400,7 @@ class Controller:
 
 
 def _why(error: Exception) -> str:
-    """Return in one line why the server cannot be seen, and what to do about it."""
+    """Return in one line why the server cannot be reached or used, and what to do about it."""
     asked = error.request if isinstance(error, ServerError) else ""
     return str(error).removeprefix(f"{asked}: ").replace("\n", ". ")
 
@@ -405,7 +412,7 @@ def _packed(content: object, *, deflate: bool) -> bytes:
 
 
 def _status(livy: Livy, snapshot: ListSnapshot) -> dict[str, Any]:
-    """Return how the server is: that it cannot be seen says nothing about its batches."""
+    """Return the server's status; an unreachable server says nothing about its batches."""
     error = snapshot.error
     if error is None:
         return {"state": "connected", "text": "", "since": None, "seen": snapshot.seen}

@@ -1,4 +1,4 @@
-"""The form for a batch, made from the table of POST fields; and a request as a line to copy."""
+"""The form for submitting a batch, built from the table of POST fields, and a request as a line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..redact import MASK
 
 Values = Mapping[str, Any]  # by JSON key
 
-# The most special ones come first.
+# Subclasses come before their base classes.
 _KINDS: tuple[tuple[type[FieldType], str], ...] = (
     (Conf, "conf"),
     (Arguments, "args"),
@@ -25,10 +25,10 @@ _KINDS: tuple[tuple[type[FieldType], str], ...] = (
 
 
 class FormErrors(InvalidRequest):
-    """Some fields cannot be taken as they are.
+    """Some fields of the form have invalid values.
 
     Attributes:
-        errors: What is wrong with each, by JSON key.
+        errors: The error of each such field, by JSON key.
     """
 
     def __init__(self, errors: Mapping[str, str]) -> None:
@@ -42,19 +42,22 @@ class FormErrors(InvalidRequest):
 
 
 def form(batch: Batch | None) -> dict[str, Any]:
-    """Return the form's fields; and what is in them, for a batch that is to be submitted again.
+    """Return the form's fields, their values, and a note.
 
-    Secrets are masked. Where this kernel knows them, a masked value that is left as it is stands for
-    what it was.
+    Secrets are masked. If this kernel still holds them, a masked value that is not edited stands
+    for the original one.
+
+    Args:
+        batch: The batch to submit again, whose request fills the form; None for an empty form.
 
     Raises:
-        InvalidRequest: Nobody here knows what the batch was asked to run.
+        InvalidRequest: The batch's request is not known here.
     """
     values = {} if batch is None else _shown(batch)
     masked = [key for key, value in values.items() if MASK in json.dumps(value)]
     note = ""
     if masked and batch is not None and batch.plan is None:
-        note = f"Secrets are not kept: give those in {', '.join(masked)} again, in place of {MASK}."
+        note = f"Secrets are not stored: in {', '.join(masked)}, replace each {MASK} by its secret."
     fields = [
         {
             "key": field.metadata["json"],
@@ -72,14 +75,14 @@ def form(batch: Batch | None) -> dict[str, Any]:
 
 
 def request(values: Values, batch: Batch | None) -> BatchRequest:
-    """Return the request that a filled-in form stands for.
+    """Return the request that a filled-in form describes.
 
     Args:
-        values: What is in its fields, by JSON key; those left empty may be there or not.
-        batch: The batch that is submitted again, changed or not.
+        values: The fields' values, by JSON key; empty fields may be left out.
+        batch: The batch that is submitted again, changed or not; None for a new one.
 
     Raises:
-        FormErrors: Some fields cannot be taken as they are.
+        FormErrors: Some fields have invalid values.
     """
     shown = {} if batch is None else _shown(batch)
     before = None if batch is None else batch.given
@@ -105,12 +108,12 @@ def request(values: Values, batch: Batch | None) -> BatchRequest:
 
 
 def line(batch: Batch) -> str:
-    """Return a ``%livy_submit`` line that submits the same, or a cell where no line can hold it.
+    """Return a ``%livy_submit`` line with the batch's request, or a cell if no line can hold it.
 
-    Secrets are masked in it. What was a cell's code is the file that it was staged as.
+    Secrets are masked. A cell's code appears as the file that it was staged as.
 
     Raises:
-        InvalidRequest: Nobody here knows what the batch was asked to run.
+        InvalidRequest: The batch's request is not known here.
     """
     body = _shown(batch)
     if isinstance(batch.given.file, Code) and batch.request is not None:
@@ -138,19 +141,28 @@ def _kind(kind: FieldType) -> str:
 
 
 def _shown(batch: Batch) -> dict[str, Any]:
-    """Return what the form begins with: what was asked for, secrets masked."""
+    """Return the batch's request as given, by JSON key, with secrets masked."""
     return batch.given.shown()
 
 
 def _unmasked(value: Any, shown: Any, before: Any) -> Any:
-    """Put properties that are still masked back as they were; other masks are refused."""
+    """Return a value with the original in place of each property that is still masked.
+
+    Args:
+        value: The value in the form.
+        shown: The value that the form began with, with secrets masked.
+        before: The original value, or None if it is not known.
+
+    Raises:
+        InvalidRequest: A mask is left whose secret is not known.
+    """
     if isinstance(value, Mapping) and isinstance(shown, Mapping) and isinstance(before, Mapping):
         value = {
             key: before.get(key, item) if item == shown.get(key) else item
             for key, item in value.items()
         }
     if MASK in json.dumps(value):
-        raise InvalidRequest(f"{MASK} stands for a secret that is not kept: give it again")
+        raise InvalidRequest(f"{MASK} stands for a secret that is not stored: give it again")
     return value
 
 

@@ -1,7 +1,7 @@
-"""A batch's log as the panel shows it: windows of it, what kind each line is, and searching.
+"""A batch's log as the panel shows it: windows of lines, the kind of each line, and search.
 
-The lines stay where the watcher keeps them, packed; a window is unpacked for the answer. Lines have
-numbers from 0 on, in one of two countings: of all, or of what the program itself printed.
+The lines stay packed in the watcher; only the lines of a window are unpacked. Lines are numbered
+from 0, either among all lines or among those that the program itself printed.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ..watch.watch import Watch
 
 Only: TypeAlias = Literal["all", "output"]
 
-LONGEST = 2000  # characters of a line in the panel
-_STATE = 10  # colour sequences that a line may begin with
+LONGEST = 2000  # most characters of a line that the panel shows
+_STATE = 10  # most colour sequences that carry over to the next line
 
 _RESET = re.compile(r"\x1b\[(?:0*;)*0*m")
 _LEVEL = re.compile(
@@ -33,13 +33,17 @@ _EXCEPTION = re.compile(
 )
 _ERRORS = re.compile(
     r"ERROR|FATAL|CRITICAL|Error|Exception|Traceback"
-)  # what an error line may hold
+)  # a quick test: a line without any of these is not an error
 _OWN = frozenset(KINDS.index(kind) for kind in OUTPUT)
 _LETTERS = {"program": "p", "spark": "s", "diagnostics": "d", "gap": "g"}
 
 
 def kind(line: Line) -> str:
-    """Return a letter for what a line is: ``e`` and ``w`` are errors and warnings, else its origin."""
+    """Return a letter for the kind of a line.
+
+    ``e`` is an error, ``w`` a warning; every other line has the letter of its origin: ``p`` the
+    program, ``s`` Spark, ``d`` diagnostics, ``g`` a gap.
+    """
     if line.kind != "gap":
         if level := _LEVEL.match(line.text):
             return "w" if level[1].startswith("WARN") else "e"
@@ -49,7 +53,7 @@ def kind(line: Line) -> str:
 
 
 def shown(text: str) -> str:
-    """Return a line as a person sees it: what a progress bar overwrote is gone, and it ends somewhere."""
+    """Return a line as a terminal shows it, without what a progress bar overwrote; shorten it."""
     if "\r" in text:
         text = next((part for part in reversed(text.split("\r")) if part), "")
     if len(text) > LONGEST:
@@ -67,16 +71,16 @@ class LogText:
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self._own = array("I")  # numbers of the lines that the program printed
-        self._states = [""]  # colours in force where each thousand lines begins
-        self._known = 0  # lines that were taken account of
+        self._states = [""]  # the active colours at the start of each piece of PACKED lines
+        self._known = 0  # number of lines processed so far
 
     def total(self, only: Only) -> int:
-        """Return how many lines there are now."""
+        """Return the current number of lines."""
         self._catch_up()
         return len(self._numbers(only))
 
     def window(self, only: Only, start: int, stop: int) -> tuple[str, list[str]]:
-        """Return the kinds and the texts of lines, each text with the colours in force."""
+        """Return the kinds of lines, as letters, and their texts, each with the active colours."""
         lines = self._chosen(only, start, stop)
         state = self._state_before(lines[0][0]) if lines else ""
         texts = []
@@ -86,16 +90,29 @@ class LogText:
         return "".join(kind(line) for _, line in lines), texts
 
     def raw(self, only: Only, start: int, stop: int) -> list[str]:
-        """Return lines whole, as they came."""
+        """Return lines in full, unchanged."""
         return [line.text for _, line in self._chosen(only, start, stop)]
 
     def hits(self, only: Only, query: str, start: int, *, case: bool) -> Iterator[int]:
-        """Yield the numbers of the lines from ``start`` on that hold a text, in rising order."""
+        """Yield, in rising order, the numbers of the lines from ``start`` on that contain a text.
+
+        Args:
+            only: Which lines are counted.
+            query: The text.
+            start: The number of the first line to search.
+            case: Whether case matters.
+        """
         pattern = re.compile(re.escape(query), 0 if case else re.IGNORECASE)
         return self._matching(only, pattern, start, self.total(only))
 
     def error(self, only: Only, at: int, *, back: bool) -> int | None:
-        """Return the number of the first error at or behind a line, or of the last one before it."""
+        """Return the number of the first error at or after a line, or None.
+
+        Args:
+            only: Which lines are counted.
+            at: The line's number.
+            back: Whether to return the last error before the line instead.
+        """
         if not back:
             return next(self._errors(only, at, self.total(only)), None)
         for start in range((at - 1) // PACKED * PACKED, -1, -PACKED):
@@ -107,7 +124,7 @@ class LogText:
     # -- inside --
 
     def _catch_up(self) -> None:
-        """Take account of the lines that came."""
+        """Process the lines that have arrived since the last call."""
         first = self._known // PACKED * PACKED
         for number, piece in enumerate(self._watch.pieces(first), first // PACKED):
             begin = number * PACKED
@@ -121,11 +138,11 @@ class LogText:
                 self._states.append(state)
 
     def _numbers(self, only: Only) -> Sequence[int]:
-        """Return which lines are counted, as their numbers among all."""
+        """Return the lines that are counted, as their numbers among all lines."""
         return range(self._known) if only == "all" else self._own
 
     def _chosen(self, only: Only, start: int, stop: int) -> list[tuple[int, Line]]:
-        """Return lines, each with its number among all."""
+        """Return lines, each with its number among all lines."""
         self._catch_up()
         numbers = self._numbers(only)[start:stop]
         if not len(numbers):
@@ -136,7 +153,7 @@ class LogText:
         return [(number, self._watch.lines(number, number + 1)[0]) for number in numbers]
 
     def _state_before(self, number: int) -> str:
-        """Return the colours in force where a line begins."""
+        """Return the active colours at the start of a line."""
         first = number // PACKED * PACKED
         state = self._states[number // PACKED]
         for line in self._watch.lines(first, number):
@@ -152,14 +169,14 @@ class LogText:
     def _matching(
         self, only: Only, pattern: re.Pattern[str], start: int, stop: int
     ) -> Iterator[int]:
-        """Yield the numbers of lines in which a pattern is found, reading all in large steps."""
+        """Yield the numbers of lines that a pattern matches, reading the log in large pieces."""
         numbers = self._numbers(only)[start:stop]
         first = numbers[0] // PACKED * PACKED if len(numbers) else 0
         at = 0
         for begin, piece in enumerate(self._watch.pieces(first) if len(numbers) else ()):
             offset = first + PACKED * begin
             behind = bisect_left(numbers, offset + len(piece))
-            # Lines are looked at one by one only where that is worth it.
+            # Search line by line only in pieces that match as a whole.
             if at < behind and pattern.search(piece.texts.decode("utf-8", "surrogatepass")):
                 for hit in range(at, behind):
                     if pattern.search(piece.text(numbers[hit] - offset)):
@@ -168,7 +185,7 @@ class LogText:
 
 
 def _state_after(state: str, text: str) -> str:
-    """Return the colours in force behind a line."""
+    """Return the active colours after a line."""
     if "\x1b" not in text:
         return state
     sequences = SGR.findall(state + text)

@@ -1,4 +1,4 @@
-"""One log that is open in one view: what is told of it unasked, and the answers to questions."""
+"""One log that is open in one view: the news that it sends, and its answers to messages."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ Tell: TypeAlias = Callable[..., None]
 
 Message: TypeAlias = Mapping[str, Any]
 
-MOST = 400  # lines of a message
-PIECE = 20_000  # lines of a piece of text, for copying and downloading
+MOST = 400  # most lines in a message
+PIECE = 20_000  # lines in each piece of text, for copying and downloading
 
 
 class LogView:
     """A batch's log, open in a view. Only the controller's thread uses it.
 
     Attributes:
-        batch: See above.
-        row: The batch's row.
-        only: Which of its lines are counted.
-        follow: Its end is to be told as it grows.
+        batch: The batch.
+        row: The number of the batch's row.
+        only: Which lines are counted: all, or the program's output.
+        follow: Whether new lines are sent as the log grows.
 
     Args:
         batch: The batch.
-        about: Members of each message: the view, the row, and which lines are counted.
+        about: The members that every message has: ``view``, ``row`` and ``only``.
         tell: Sends a message with its buffers.
-        on_news: Called, in another thread, when there is something to tell.
+        on_news: Called, in another thread, when there is news to send.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class LogView:
         self._unsubscribe = self._watch.subscribe(lambda _: on_news())
         self.be_looked_at(on=True)
 
-    # What a view may ask, and the method that answers.
+    # The messages that a view may send, and the methods that answer them.
     ANSWERS: ClassVar = {
         "lines": "_lines",
         "search": "_search",
@@ -66,19 +66,19 @@ class LogView:
     }
 
     def close(self) -> None:
-        """Nobody looks at it any more."""
+        """Stop watching the log, because no view shows it any more."""
         self._unsubscribe()
         self._looking.close()
 
     def be_looked_at(self, *, on: bool) -> None:
-        """Have the batch watched closely, or no longer."""
+        """Start or stop polling the batch at the rate for a log that a person looks at."""
         self._looking.close()
         if on:
             self._looking.enter_context(self._watch.looked_at())
-            self._watch.refresh(timeout=0.0)  # of a batch that has ended, the log is read once
+            self._watch.refresh(timeout=0.0)  # if the batch has ended, this reads the log once
 
     def tell_news(self) -> None:
-        """Tell how long the log is; and its end, if that is followed, or was never told."""
+        """Send the log's length, and its last lines if the view follows them or has none yet."""
         snapshot = self._watch.snapshot
         total = self._text.total(self.only)
         known = self._told[0] if self._told else 0
@@ -86,7 +86,7 @@ class LogView:
         if state == self._told:
             return
         first, self._told = self._told is None, state
-        if total > known and (self.follow or first):  # before it is missed, and asked for
+        if total > known and (self.follow or first):  # before the view asks for it
             start = max(known, total - MOST)
             self._tell_lines({"type": "tail", **self._about, "total": total}, start, total)
         self._tell(
@@ -112,7 +112,7 @@ class LogView:
         self._tell(content | {"from": start, "kinds": kinds}, lines)
 
     def _search(self, message: Message, about: dict[str, Any]) -> None:
-        """Answer with the first hit at or behind a line."""
+        """Answer with the first hit at or after a line; behind the last hit, with the first one."""
         query = str(message["query"]), bool(message.get("case"))
         if query != self._query:
             self._query, self._hits, self._searched = query, array("I"), 0
@@ -126,7 +126,7 @@ class LogView:
         self._tell_hit(about, int(message["n"]))
 
     def _search_on(self) -> None:
-        """Search the lines that came since, too."""
+        """Search the lines that have arrived since the last search."""
         query, case = self._query
         total = self._text.total(self.only)
         if query and total > self._searched:
@@ -141,13 +141,13 @@ class LogView:
         self._tell({"type": "hits", **about, **found})
 
     def _error(self, message: Message, about: dict[str, Any]) -> None:
-        """Answer with the first error at or behind a line, or the last one before it."""
+        """Answer with the first error at or after a line, or the last one before it."""
         at, back = int(message.get("at", 0)), bool(message.get("back"))
         line = self._text.error(self.only, at, back=back)
         self._tell({"type": "found", **about, "line": line})
 
     def _text_of(self, message: Message, about: dict[str, Any]) -> None:
-        """Answer with lines as they came, in pieces."""
+        """Answer with unchanged lines, in pieces."""
         total = self._text.total(self.only)
         start, to = max(0, int(message.get("from") or 0)), message.get("to")
         stop = total if to is None else min(int(to), total)
@@ -159,7 +159,7 @@ class LogView:
 
 
 def trouble(snapshot: Snapshot) -> str:
-    """Return why the log may not be all there is, or nothing."""
+    """Return why the log may be incomplete, or an empty text."""
     failure = snapshot.error or snapshot.log_error
     if failure is not None and not snapshot.complete:
         return f"The log cannot be read: {first_line(failure)}"
@@ -169,7 +169,7 @@ def trouble(snapshot: Snapshot) -> str:
 
 
 def _pieces(start: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Yield the parts of a range, at least one."""
+    """Yield start and stop of each piece of a range, at least one."""
     yield from (
         (begin, min(begin + PIECE, stop)) for begin in range(start, max(stop, start + 1), PIECE)
     )

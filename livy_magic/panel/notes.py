@@ -1,4 +1,4 @@
-"""What the end of a batch's log says in one line: how far it is, or why it failed; pure."""
+"""Notes on batches, from the end of their logs: in one line, their progress or cause of failure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ..protocol.log_format import SPARK_MARK, STDOUT, looks_like_sparks, split_s
 from ..protocol.models import BatchInfo, is_final, is_success
 from ..redact import plain
 
-LONGEST = 160  # characters of a note
+LONGEST = 160  # most characters of a note
 
 _TASKS = re.compile(r"TaskSetManager: Finished task .* in stage (\d+)\.\d+ .*\((\d+)/(\d+)\)\s*$")
 _ERROR = re.compile(r"[\w.$]*(Error|Exception|Interrupt|Exit)\b(:|$)")
-# The last is how YARN ends whatever it says.
+# YARN ends all its diagnostics with the last of these.
 _FRAME = re.compile(
     r"\s+at [\w.$<>/]+\(|\s*\.\.\. \d+ more|\s+File \"|Traceback \(most recent call"
     r"|\. Failing the application\."
@@ -21,9 +21,10 @@ _FATAL = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?:ERROR|FATAL) (?P<what>.*)
 
 
 def note(info: BatchInfo) -> tuple[str, float | None]:
-    """Return a line about a batch, and how far its newest stage is, from 0 to 1, if that is known.
+    """Return a note on a batch, and the progress of its newest stage, from 0 to 1, if known.
 
-    A view holds the last ten lines of the log (protocol, part 2), so this costs no request.
+    The server's list includes the last ten lines of each log (protocol, part 2), so this needs no
+    request.
     """
     if not info.log or is_success(info.state):
         return "", None
@@ -40,12 +41,12 @@ def note(info: BatchInfo) -> tuple[str, float | None]:
 
 
 def cause(words: list[str]) -> str:
-    """Return in one line why a batch failed, from the last words of its program."""
+    """Return in one line why a batch failed, from the last lines that its program printed."""
     return _shortened(_cause(words, []))
 
 
 def _cause(lines: list[str], diagnostics: list[str]) -> str:
-    """Return the line that says why a batch failed: the last error, else what was said last."""
+    """Return the line that says why a batch failed: the last error, else the last line of all."""
     for line in reversed(lines):
         if _ERROR.match(line.strip()) and not _FRAME.match(line):
             return line.strip()
@@ -56,7 +57,7 @@ def _cause(lines: list[str], diagnostics: list[str]) -> str:
 
 
 def _last(lines: list[str]) -> str:
-    """Return the last line that says something, and is not of Spark's own log."""
+    """Return the last line that is not empty, in a stack trace, or from Spark's own log."""
     for line in reversed(lines):
         if line.strip() and not _FRAME.match(line) and not looks_like_sparks(line):
             return line.strip()

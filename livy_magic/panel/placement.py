@@ -1,7 +1,7 @@
-"""Where the panel is displayed: below its cell, or beside the notebook in JupyterLab.
+"""The panel's place: below its cell, or beside the notebook in JupyterLab.
 
-A kernel cannot know which front end shows it. So the panel is displayed in the cell first, and its
-browser side says where it runs; only JupyterLab has a place beside the notebook.
+A kernel cannot know its front end. So the panel is first displayed below the cell, and its browser
+side reports where it runs; only JupyterLab has a place beside the notebook.
 """
 
 from __future__ import annotations
@@ -16,34 +16,35 @@ PLACES = {"side": "in the side bar", "split": "in a tab beside the notebook"}
 
 
 class Placement:
-    """Puts a panel where a person wants it.
+    """The place of one panel, as the user wishes it.
 
     Args:
         panel: The widget to display.
-        title: What stands on its tab.
+        title: The title of its tab.
     """
 
     def __init__(self, panel: object, title: str) -> None:
         self._panel = panel
         self._title = title
         self._wish: Wish = "inline"
-        self._beside: Any = None  # the sidecar, while there is one
+        self._beside: Any = None  # the sidecar, if there is one
 
     def wish(self, wish: Wish) -> None:
-        """Take where it is wanted from now on."""
+        """Set the place for the next view; close the sidecar, if there is one."""
         self._wish = wish
         if self._beside is not None:
             self._beside.close()
             self._beside = None
 
     def greet(self, view: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Put a panel whose first view has just appeared where it is wanted.
+        """Move a panel to its place when a view below a cell has appeared.
 
         Args:
             view: The view's message: ``frontend``, and whether it is ``inline``, below a cell.
 
         Returns:
-            What is to be said in that view: ``text``, and whether to ``hide`` all else.
+            The ``text`` to show in that view, and whether to ``hide`` everything else; None if the
+            panel stays there.
         """
         if self._wish == "inline" or not view.get("inline", True):
             return None

@@ -1,8 +1,7 @@
-"""The rows of the panel's list: one a batch, with a number that never means another one.
+"""The rows of the panel's list: one for each batch, with a number that is never reused.
 
-Rows come from the server's list and from the history. A row's number says its age, too: a higher one
-is of a newer batch. What changed since the last time is told as whole rows; nothing here knows of
-Jupyter.
+Rows come from the server's list and from the history. A higher number means a newer batch. Changes
+are sent as whole rows. This module must not know Jupyter.
 """
 
 from __future__ import annotations
@@ -25,7 +24,8 @@ COLUMNS = (
     "note", "part", "ui", "driver", "known", "again",
 )  # fmt: skip
 
-CONTINUOUS = 30.0  # seconds between two looks: what is new in the later one began between them
+# If two lists are less than these seconds apart, a batch that only the later one has is new.
+CONTINUOUS = 30.0
 
 
 @dataclass
@@ -33,16 +33,16 @@ class Row:
     """One batch in the list. Times are seconds since the epoch.
 
     Attributes:
-        number: The panel's own.
-        info: What the server last said, or the history.
-        first_seen: When it was first seen in the list.
-        is_new: It was not there a moment before that.
-        entry: Its submission, if that was made from here.
+        number: The row's number.
+        info: The batch's last view, from the server or from the history.
+        first_seen: When the batch was first seen in the list.
+        is_new: Whether the list just before that did not have it, so it began at that time.
+        entry: Its entry in the history, if it was submitted from here.
         ended: When its end was seen.
-        killed: It was killed from here, so a list that still has it is older than that.
-        known: The server lists it.
-        cause: Why it failed, if the history had to say so.
-        cells: What is shown, in the order of :data:`COLUMNS`.
+        killed: Whether the panel killed it; a list that still has it is then out of date.
+        known: Whether the server lists it.
+        cause: Why it failed, if that was read from the history.
+        cells: The values to show, in the order of :data:`COLUMNS`.
     """
 
     number: int
@@ -59,7 +59,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Changes:
-    """What is to be told: rows that are new or changed, and the numbers of those that are gone."""
+    """Changes to send: the cells of new or changed rows, and the numbers of those that are gone."""
 
     rows: list[tuple[Any, ...]]
     gone: list[int]
@@ -72,8 +72,8 @@ class Rows:
     """All rows of one server's panel. Only one thread may use it.
 
     Args:
-        find: Finds the submission of a batch, if it was made from here.
-        user: Returns who one is on the server.
+        find: Returns a batch's entry in the history, or None.
+        user: Returns the user name on the server, or None.
     """
 
     def __init__(
@@ -85,9 +85,9 @@ class Rows:
         self._rows: dict[int, Row] = {}
         self._listed: dict[BatchId, Row] = {}
         self._submitted: dict[int, Row] = {}  # by the history's key
-        self._seen: float | None = None  # when the list was read last
-        self.kept: set[int] = set()  # rows that somebody looks at stay, whatever happens
-        self.unexplained: set[int] = set()  # which failed, and the history may know why
+        self._seen: float | None = None  # when the list was last read
+        self.kept: set[int] = set()  # rows that stay in any case, because their log is open
+        self.unexplained: set[int] = set()  # failed rows whose cause may be in the history
 
     def __getitem__(self, number: int) -> Row:
         return self._rows[number]
@@ -99,26 +99,30 @@ class Rows:
         return len(self._rows)
 
     def columns(self) -> dict[str, list[Any]]:
-        """Return all that is shown, by column."""
+        """Return the cells of all rows, by column."""
         cells = [row.cells for row in self._rows.values()]
         columns = zip(*cells, strict=True) if cells else ((),) * len(COLUMNS)
         return {name: list(column) for name, column in zip(COLUMNS, columns, strict=True)}
 
     def tones(self) -> dict[str, str]:
-        """Return what each state that occurs means: ``good``, ``bad`` or ``open``."""
+        """Return the tone of each state that occurs: ``good``, ``bad`` or ``open``."""
         return {
             state: ("good" if is_success(state) else "bad") if is_final(state) else "open"
             for state in {row.info.state for row in self._rows.values()}
         }
 
     def infos(self) -> list[BatchInfo]:
-        """Return what is known of all batches, the newest first; any thread may ask."""
+        """Return the last view of each batch, the newest first; any thread may call this."""
         return [row.info for row in reversed(list(self._rows.values()))]
 
     def begin(self, entries: Sequence[Entry], snapshot: ListSnapshot) -> None:
-        """Take the history, newest first, and the list as it was first seen.
+        """Fill the rows from the history and the first list.
 
-        What the server has forgotten comes where its time puts it among those whose time is known.
+        A batch that the server has forgotten is placed by its time among those whose time is known.
+
+        Args:
+            entries: The history's entries, the newest first.
+            snapshot: The first list.
         """
         by_batch = {(e.info.id, e.name): e for e in reversed(entries) if e.info is not None}
         listed: list[tuple[BatchInfo, Entry | None]] = []
@@ -137,7 +141,7 @@ class Rows:
         self._seen = snapshot.seen
 
     def update(self, snapshot: ListSnapshot) -> Changes:
-        """Take the list as it is now, and return what changed."""
+        """Update the rows from the current list, and return the changes."""
         if snapshot.seen is None or snapshot.seen == self._seen:
             return Changes([], [])
         now, before = snapshot.seen, self._seen
@@ -158,13 +162,19 @@ class Rows:
         gone = [
             row.number
             for row in vanished.values()
-            if row.first_seen < now and not self._unlist(row, changed)  # not what came meanwhile
+            if row.first_seen < now and not self._unlist(row, changed)  # newer rows stay
         ]
         self._seen = now
         return Changes([row.cells for row in changed], gone)
 
     def end(self, number: int, state: str, now: float) -> Changes:
-        """Take it that a batch was killed from here, and is no longer listed."""
+        """Record that the panel killed a batch, which the server no longer lists.
+
+        Args:
+            number: The row's number.
+            state: The batch's last state.
+            now: The time, in seconds since the epoch.
+        """
         row = self._rows.get(number)
         if row is None:
             return Changes([], [])
@@ -175,7 +185,7 @@ class Rows:
         return Changes([row.cells], [])
 
     def come(self, info: BatchInfo, now: float) -> tuple[Changes, int]:
-        """Take a batch that was submitted from here just now; return the number of its row, too."""
+        """Add a batch that the panel just submitted; return the changes and the row's number."""
         row = self._listed.get(info.id)
         if row is not None and not is_another(row.info, info):
             self._recall(row)
@@ -185,7 +195,7 @@ class Rows:
         return Changes([row.cells], []), row.number
 
     def explain(self, number: int, cause: str) -> Changes:
-        """Take why a batch failed."""
+        """Set the cause of a batch's failure."""
         row = self._rows.get(number)
         if row is None or not cause:
             return Changes([], [])
@@ -201,7 +211,7 @@ class Rows:
         row = self._submitted.get(entry.key) if entry else None
         if row is None:
             row = self._add(info, now, entry, is_new=is_new)
-        row.known, row.info = True, info  # again, perhaps: the server could not be seen before
+        row.known, row.info = True, info  # perhaps again, after the row came from the history
         row.cells = self._cells(row)
         self._listed[info.id] = row
         return row
@@ -221,7 +231,7 @@ class Rows:
         return row
 
     def _renew(self, row: Row, info: BatchInfo, now: float) -> bool:
-        """Take a newer view; say whether something that is shown changed."""
+        """Update a row from a newer view, and return whether its cells changed."""
         if is_final(info.state) and not is_final(row.info.state):
             row.ended = now
         row.info = info
@@ -232,13 +242,18 @@ class Rows:
         return cells != before
 
     def _recall(self, row: Row) -> None:
-        """Look again for a submission from here: the list may be faster than the history."""
+        """Look up a row's entry again: the server's list may be faster than the history."""
         row.entry = row.entry or self._find(row.info)
         if row.entry is not None:
             self._submitted[row.entry.key] = row
 
     def _unlist(self, row: Row, changed: list[Row]) -> bool:
-        """The server no longer lists a batch; say whether the row stays."""
+        """Handle a batch that the server no longer lists, and return whether its row stays.
+
+        Args:
+            row: The batch's row.
+            changed: Gets the row appended if it stays.
+        """
         if self._listed.get(row.info.id) is row:
             del self._listed[row.info.id]
         entry = self._find(row.info)
@@ -270,7 +285,7 @@ class Rows:
         if entry is not None:
             start, exact = entry.submitted, True
         elif is_final(info.state) and not row.is_new:
-            start = None if row.ended is None else start  # it ended at some time before
+            start = None if row.ended is None else start  # it ended before the panel saw it
         return (
             row.number,
             info.id,

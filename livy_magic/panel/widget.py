@@ -1,4 +1,4 @@
-"""The panel as a Jupyter widget: state in small traits, everything else in messages."""
+"""The panel's Jupyter widget: its state is in small traits, everything else in messages."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .logview import MOST
 from .placement import Placement
 
 STATIC = Path(__file__).with_name("static")
-TABLE = 50  # batches that are shown where no front end runs
+TABLE = 50  # most batches to show without a front end
 
 
 class LivyPanel(anywidget.AnyWidget):
-    """Lists a server's batches, and shows the log of the one that is selected.
+    """A widget that lists a server's batches, and shows the log of the selected one.
 
-    One serves all places where it is displayed, which are views of it. Neither batches nor log lines
-    are in its traits, so they are not saved with a notebook.
+    One widget serves all its views, the places where it is displayed. Its traits hold neither
+    batches nor log lines, so these are not saved with a notebook.
 
     Args:
         livy: The server.
@@ -37,10 +37,10 @@ class LivyPanel(anywidget.AnyWidget):
     _esm = STATIC / "panel.js"
     _css = STATIC / "panel.css"
 
-    about = traitlets.Dict(help="whose batches they are, and what the browser has to know").tag(
+    about = traitlets.Dict(help="the server, the user, and limits that the browser needs").tag(
         sync=True
     )
-    as_of = traitlets.Float(0.0, help="when the server was seen last, s since the epoch").tag(
+    as_of = traitlets.Float(0.0, help="when the server last answered, s since the epoch").tag(
         sync=True
     )
 
@@ -59,9 +59,9 @@ class LivyPanel(anywidget.AnyWidget):
         return f"LivyPanel({self._title!r})"
 
     def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
-        # A kernel takes the browser's messages where its own last one came from. Sent in the context
-        # of the browser's newest message, they let the next ones through while a cell runs. The
-        # first may come before the browser has a subshell for them, so each one counts.
+        # ipykernel routes a widget's messages to the subshell of the widget's last send. Sends in
+        # the context of the browser's newest message thus let the next ones through while a cell
+        # runs. The first may come before the browser has a subshell, so keep each one's context.
         self._context = contextvars.copy_context()
         self.controller.receive(content)
 
@@ -72,15 +72,15 @@ class LivyPanel(anywidget.AnyWidget):
         return self._context.copy().run(self.placement.greet, view)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Add what is shown where no front end runs: the newest batches as a table, and as text.
+        """Add the newest batches as a table and as text, to show where no front end runs.
 
-        Without a time in it, so that the same batches are the same text.
+        These hold no time, so that the same batches give the same text.
         """
         data, metadata = super()._repr_mimebundle_(**options) or ({}, {})
         title = f"Batches on {self._title}"
         try:
             infos = self.controller.infos() or list(islice(self._livy.client.newest(), TABLE + 1))
-        except LivyError as problem:  # the panel itself goes on trying, and says so
+        except LivyError as problem:  # the panel itself shows the error, and keeps trying
             texts = [title, first_line(problem)]
             data["text/html"] = _paragraphs(texts)
         else:
@@ -97,7 +97,7 @@ def _paragraphs(texts: Sequence[str]) -> str:
 
 
 def _title(livy: Livy) -> str:
-    """Return what a person calls the server: the profile's name, or where it is."""
+    """Return the server's title: the profile's name, else its URL; or ``private Livy``."""
     if livy.private is not None:
         return "private Livy"
     profile = livy.settings.profile if livy.settings else None
