@@ -1,4 +1,4 @@
-/** The panel: composed here, for one view of the widget. */
+/** The composition of the panel, for one view of the widget. */
 
 import { createActions } from "./actions/actions.js";
 import { createNotices } from "./actions/notices.js";
@@ -19,7 +19,7 @@ import { createGrid } from "./list/grid.js";
 import { createToolbar } from "./list/toolbar.js";
 import { createLog } from "./log/log.js";
 
-/** Say where we are: "lab", "notebook" (Notebook 7) or "other". */
+/** Return the front end: "lab", "notebook" (Notebook 7) or "other". */
 function frontend() {
   const text = document.getElementById("jupyter-config-data")?.textContent;
   if (!text) return "other";
@@ -44,7 +44,7 @@ function compose(model, el) {
     disconnected: () => Boolean(el.closest(".jupyter-widgets-disconnected")),
   });
   const filters = { text: "", mine: false, states: new Set(), sort: null };
-  let opening = null; // a batch that was submitted just now: its log opens when it is listed
+  let opening = null; // the row of a batch that was just submitted: its log opens when it is listed
   let drawing = 0;
 
   const sync = createSync({ channel, model, batchesChanged: listSoon, livenessChanged: tick });
@@ -157,10 +157,10 @@ function compose(model, el) {
     attributes(frame.main, { "data-stale": state.stale });
     log.live(!state.stale, state.old);
     if (store.size) grid.tick();
-    else listSoon(); // why it is empty may have changed
+    else listSoon(); // the reason why it is empty may have changed
   }
 
-  /** Greet the kernel as soon as the view is in the page: not before can be told where it is. */
+  /** Send hello as soon as the view is in the page: before that, its place is not known. */
   function greet() {
     if (frame.root.isConnected) channel.hello();
     else greeting = requestAnimationFrame(greet);

@@ -1,18 +1,18 @@
-/** What is asked of the kernel for batches: kill, after one question, and copying a batch as a line. */
+/** Actions on existing batches: kill, after one question, and copy a batch as a line. */
 
 import { ENDED, title, unkillable } from "../batches/batch.js";
 import { toClipboard } from "../dom/clipboard.js";
 import { button, h, say } from "../dom/elements.js";
 import { LATE_ACTIONS, LATE_WORDS } from "../kernel/liveness.js";
 
-const NAMED = 5; // batches named in a question; of more, the number is said
+const NAMED = 5; // most batches to name in a question; the others are counted
 
 function named(titles) {
   const more = titles.length - NAMED;
   return titles.slice(0, NAMED).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
-/** Return `{element, kill(rows), copy(row)}`; `element` is the place of the question. `grid` shows what is pending. */
+/** Return `{element, kill(rows), copy(row)}`; `element` shows the question, and `grid` marks the pending rows. */
 export function createActions({ channel, store, grid, notices }) {
   const question = h("span", { class: "livy-question", id: `livy-question-${channel.view}` });
   const yes = button("Kill", () => confirmed(), { class: "livy-danger" });

@@ -1,13 +1,13 @@
-/** What became of the actions, one line each, at the foot of the panel. */
+/** Notices about the actions and their results, one line each, at the foot of the panel. */
 
 import { button, h, say } from "../dom/elements.js";
 
-const SHOWN = 6000; // ms that good news stays
-const MOST = 3; // lines, as long as the older ones are good news
+const SHOWN = 6000; // ms that a "good" notice stays
+const MOST = 3; // lines above which older "good" notices are removed
 
 /**
- * Return `{element, add(text, tone) -> update(text, tone)}`; tone is "busy", "good" or "bad". Bad news stays until
- * closed. An empty text takes the line away.
+ * Return `{element, add(text, tone) -> update(text, tone)}`; tone is "busy", "good" or "bad". A "bad" notice stays
+ * until the user closes it. An empty text removes the line.
  */
 export function createNotices() {
   const element = h("div", { class: "livy-notices", role: "status", "aria-live": "polite" });

@@ -1,20 +1,20 @@
-/** What is said of one batch: its title, how long it has run, whether it can be killed. Pure. */
+/** Facts about one batch: its title, how long it has run, whether it can be killed. Pure. */
 
 export const ENDED = "it has ended already";
 
-/** Return the batch's name with its id, as it is spoken of. */
+/** Return the batch's title: its name with its id. */
 export function title(batch) {
   return batch.name ? `${batch.name} (${batch.id})` : `batch ${batch.id}`;
 }
 
-/** Return for how many seconds a batch has run, or null when that cannot be known. `now`: the kernel's clock. */
+/** Return how long a batch has run, in seconds, or null if that is not known. `now`: the kernel's clock, in seconds. */
 export function elapsed(store, batch, now) {
   if (batch.start === null) return null;
   if (batch.end !== null) return Math.max(0, batch.end - batch.start);
   return store.toneOf(batch) === "open" ? Math.max(0, now - batch.start) : null;
 }
 
-/** Return seconds as "02:10", "1:02:10" or "3 d 02:10:00"; ">" before it where the true beginning is not known. */
+/** Return how long a batch has run as "02:10", "1:02:10" or "3 d 02:10:00"; after a ">" if its start is not known. */
 export function elapsedText(store, batch, now) {
   const seconds = elapsed(store, batch, now);
   if (seconds === null) return "";
@@ -34,7 +34,7 @@ export function duration(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${two(minutes)}:${two(whole % 60)}`;
 }
 
-/** Say why a batch cannot be killed, or "" if it can. */
+/** Return why a batch cannot be killed, or "" if it can. */
 export function unkillable(store, batch) {
   const tone = batch && store.toneOf(batch);
   if (tone === "open") return "";

@@ -1,4 +1,4 @@
-/** What the list shows of the batches: filter, order, counts. Pure. */
+/** The selection of batches that the list shows: filter, order, counts. Pure. */
 
 import { elapsed } from "./batch.js";
 
@@ -16,10 +16,11 @@ function haystack(batch) {
 }
 
 /**
- * Return what the list shows: `{rows, counts, total}`.
+ * Return the selection: `{rows, counts, total}`.
  *
- * `rows` are the row numbers in order. `counts` says how many there are of each state, in words, among those that `text` and `mine`
- * leave, most urgent tone first; `total` is their sum. `states` is a set of states, empty for all.
+ * `rows` are the row numbers in order. `counts` has the number of batches in each state, by its words, among those
+ * that match `text` and `mine`, the most urgent tone first; `total` is their sum. `states` is a set of states, empty
+ * for all.
  */
 export function select(store, { text = "", mine = false, states = new Set(), sort = null, now = 0 } = {}) {
   const needle = text.trim().toLowerCase();
@@ -34,7 +35,7 @@ export function select(store, { text = "", mine = false, states = new Set(), sor
     total += 1;
     if (!states.size || states.has(state)) found.push(batch);
   }
-  for (const state of states) if (!counts.has(state)) counts.set(state, 0); // a pressed chip stays there to be released
+  for (const state of states) if (!counts.has(state)) counts.set(state, 0); // a pressed chip stays, to be released
   found.sort(comparison(store, sort, now));
   const order = (state) => TONES.indexOf(store.tone(state));
   const sorted = [...counts].sort(([a], [b]) => order(a) - order(b) || (a < b ? -1 : 1));
@@ -58,7 +59,7 @@ function comparison(store, sort, now) {
     if (!keys.has(batch)) keys.set(batch, key(batch));
     return keys.get(batch);
   };
-  // What is not known stands last, whichever way the rest is sorted.
+  // Unknown values come last in either direction.
   const empty = (value) => value === "" || value === null || value === undefined;
   return (one, other) => {
     const [a, b] = [keyOf(one), keyOf(other)];

@@ -1,10 +1,10 @@
-/** The batches as the kernel sends them, and how each of them is. Pure. */
+/** The store of batches, as the kernel sends them, and the state and tone of each. Pure. */
 
 /**
  * Return an empty store of batches. Each batch is a frozen object with the kernel's columns as members.
  *
- * `reset` takes what a snapshot holds, `patch` what a patch holds; both return nothing. `patch` answers false when the
- * patch is not the one that follows, so that a new snapshot has to be asked for.
+ * `reset` takes the content of a snapshot, `patch` that of a patch. `patch` returns true, or false if the patch is not
+ * the next one in order, so that the caller has to request a new snapshot.
  */
 export function createStore() {
   let names = [];
@@ -30,15 +30,15 @@ export function createStore() {
     all() {
       return byRow.values();
     },
-    /** Return what is meant by a batch's state in words, as stateOf returns them: "good", "bad", "open" or "lost". */
+    /** Return the tone of a state, in the words that stateOf returns: "good", "bad", "open" or "lost". */
     tone(words) {
       return tones[words] || "lost";
     },
-    /** Return a batch's state in a few words. What ran when Livy forgot it is not known to run. */
+    /** Return a batch's state in words: "was running" if it ran when Livy forgot it, for it may have ended since. */
     stateOf(batch) {
       return !batch.known && tones[batch.state] === "open" ? `was ${batch.state}` : batch.state;
     },
-    /** Return how a batch is: the one place that decides what it looks like and what can be done with it. */
+    /** Return a batch's tone, which alone decides how the batch looks and what can be done with it. */
     toneOf(batch) {
       return this.tone(this.stateOf(batch));
     },

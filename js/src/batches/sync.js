@@ -1,4 +1,4 @@
-/** Keeps the store, the server's state and the clock in step with what the kernel sends of its own accord. */
+/** Synchronization of the store, the server's state and the clock with the news that the kernel sends. */
 
 import { decode } from "../kernel/channel.js";
 import { liveness } from "../kernel/liveness.js";
@@ -7,17 +7,17 @@ import { createStore } from "./store.js";
 /**
  * Return `{store, now(), shownTime(), liveness(), complete}`.
  *
- * `now()` is the kernel's time in seconds, `shownTime()` that up to which the list is known; `complete` says whether a
- * list of the server has come at all. `batchesChanged()` is called when batches have changed, `livenessChanged()` when
- * what liveness() returns may have.
+ * `now()` is the kernel's time in seconds, `shownTime()` the time up to which the list is current; `complete` is
+ * whether a list from the server has arrived. `batchesChanged()` is called when batches have changed,
+ * `livenessChanged()` when the result of liveness() may have changed.
  */
 export function createSync({ channel, model, batchesChanged, livenessChanged }) {
   const store = createStore();
   let status = null;
   let ahead = 0; // seconds that the kernel's clock is ahead of this one
   let complete = false;
-  let told = false; // the list was told as one that the server has
-  let behind = true; // a snapshot is on its way: what changed since the last one is in it
+  let told = false; // whether batchesChanged() was called for a complete list
+  let behind = true; // a snapshot is on its way, and includes the patches that come before it
 
   const now = () => Date.now() / 1000 + ahead;
   const lastSeen = () => (status && status.seen) || model.get("as_of") || 0;
@@ -57,8 +57,8 @@ export function createSync({ channel, model, batchesChanged, livenessChanged }) 
   channel.on("status", (message) => {
     setClock(message);
     status = message;
-    if (message.seen) model.set("as_of", message.seen); // in this model alone, for a notebook that is saved
-    if (isComplete() && !told) tell(); // now it is what the server has, and not the history alone
+    if (message.seen) model.set("as_of", message.seen); // not sent to the kernel: only for the saved notebook
+    if (isComplete() && !told) tell(); // now the list is the server's, not only the history's
     livenessChanged();
   });
 
@@ -67,7 +67,7 @@ export function createSync({ channel, model, batchesChanged, livenessChanged }) 
   return {
     store,
     now,
-    // What runs in a list that may be old is not known to run on: its time stands still.
+    // In a list that may be old, running batches may have ended, so their elapsed time stands still.
     shownTime: () => (lastSeen() && livenessNow().stale ? lastSeen() : now()),
     liveness: livenessNow,
     get complete() {

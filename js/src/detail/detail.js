@@ -13,14 +13,14 @@ const TABS = [
 /**
  * Return `{element, logHost, open(row), update(), close()}`.
  *
- * `on` has the handlers `back()`, `kill(row)`, `resubmit(row)` and `copy(row)`. `update` is to be called when the
- * batches have changed.
+ * `on` has the handlers `back()`, `kill(row)`, `resubmit(row)` and `copy(row)`. Call `update()` when the batches have
+ * changed.
  */
 export function createDetail({ channel, store, on }) {
   let row = null;
   let shown = null; // the batch as it was last drawn
   let tab = "log";
-  let answer = null; // the last `detail` message, and of which batch
+  let answer = null; // the last `detail` message, with the row of its batch
   let asked = 0;
 
   const name = h("span", { class: "livy-detail-name" });
@@ -135,7 +135,7 @@ export function createDetail({ channel, store, on }) {
     panels.cause.replaceChildren(
       lines.length ? h("pre", { class: "livy-body" }, lines.join("\n")) : h("p", { class: "livy-remark" }, none),
     );
-    panels.cause.scrollTop = panels.cause.scrollHeight; // what was said last, most often says why
+    panels.cause.scrollTop = panels.cause.scrollHeight; // the last lines usually hold the cause
   }
 
   function showLinks() {

@@ -1,11 +1,11 @@
-/** The clipboard, also where the browser gives a page none. */
+/** The clipboard, with a fallback for pages that the browser gives no clipboard object. */
 
-/** Put text into the clipboard. Throws when the browser refuses. */
+/** Copy text to the clipboard. Throws if the browser refuses. */
 export async function toClipboard(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    copyByCommand(text); // a page that is not served over HTTPS has no clipboard object, and some browsers want a click
+    copyByCommand(text); // a page not served over HTTPS has no clipboard object, and some browsers require a click
   }
 }
 

@@ -1,4 +1,4 @@
-/** Elements are made here: text is always text, and only a known list of attributes is set. */
+/** Creation of elements: text is always inserted as text, and only listed attributes can be set. */
 
 const ATTRIBUTES = new Set([
   "class",
@@ -26,7 +26,7 @@ const ATTRIBUTES = new Set([
   "href",
 ]);
 
-/** What makes a box leave what is typed as it is. */
+/** Attributes that keep the browser from correcting or completing what is typed. */
 export const VERBATIM = { spellcheck: "false", autocomplete: "off" };
 
 function set(element, name, value) {
@@ -46,16 +46,17 @@ function set(element, name, value) {
 }
 
 /**
- * Set attributes of an element, or remove those that are null or undefined; `on` takes `{event: handler}`.
+ * Set an element's attributes; remove those that are null or undefined. `on` takes `{event: handler}`.
  *
- * A boolean is written as HTML wants it: true and false as words for `aria-` and `data-`, by being there for others.
+ * Booleans become "true" and "false" for `aria-` and `data-` attributes; other attributes are set for true and removed
+ * for false.
  */
 export function attributes(element, properties) {
   for (const [name, value] of Object.entries(properties)) set(element, name, value);
   return element;
 }
 
-/** Return a new element. Children are elements or text; null, undefined and false are left out. */
+/** Return a new element. Children are elements or text; null, undefined and false are skipped. */
 export function h(tag, properties = {}, ...children) {
   const element = attributes(document.createElement(tag), properties || {});
   element.append(
@@ -64,7 +65,7 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Return a button. `properties` as of h. While it is `aria-disabled` a click does nothing, and the focus stays. */
+/** Return a button; `properties` are as for h. While it is `aria-disabled`, clicks do nothing; the focus stays. */
 export function button(text, click, properties = {}) {
   const press = (event) => {
     if (element.getAttribute("aria-disabled") !== "true") click(event);
@@ -73,17 +74,17 @@ export function button(text, click, properties = {}) {
   return element;
 }
 
-/** Return the address if it is one of the web (http, https), else "". */
+/** Return the address if it is an http or https URL, else "". */
 export function webAddress(text) {
   try {
     const url = new URL(text);
     return url.protocol === "http:" || url.protocol === "https:" ? url.href : "";
   } catch {
-    return ""; // not an address at all
+    return ""; // not a URL at all
   }
 }
 
-/** Return a link that opens a page of its own, or null if the address is not one of the web. */
+/** Return a link that opens a new page, or null if the address is not an http or https URL. */
 export function link(url, text, properties = {}) {
   const address = webAddress(url);
   if (!address) return null;
@@ -92,7 +93,7 @@ export function link(url, text, properties = {}) {
   return element;
 }
 
-/** Say `text` in an element, touching the page only when it changes. */
+/** Set an element's text, but touch the page only if the text changes. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -1,8 +1,8 @@
-/** An overflow menu: in a narrow place its items are behind a button with three dots, elsewhere they stand in the line. */
+/** An overflow menu: in a narrow place its items are behind a button with three dots, elsewhere in the line. */
 
 import { attributes, button, h } from "./elements.js";
 
-/** Return an element with `children` in it. `label` is what the button is called. Whether it is needed is for CSS to say. */
+/** Return an element that holds `children`. `label` names the button; CSS decides when the button is shown. */
 export function createOverflowMenu(label, ...children) {
   const dots = button("⋯", () => show(!isOpen()), {
     class: "livy-dots", title: label, "aria-label": label, "aria-expanded": false,

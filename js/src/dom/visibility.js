@@ -1,8 +1,8 @@
-/** Whether the panel is visible: while it is not, nothing need be kept up to date. */
+/** The panel's visibility: a hidden panel need not be kept current. */
 
-const LEAVING = 1000; // ms invisible until it counts: scrolling past is not leaving
+const LEAVING = 1000; // ms out of sight after which the panel counts as hidden, so that scrolling past does not
 
-/** Call `tell(visible)` when the element becomes visible or hidden; returns a function that stops this. */
+/** Call `tell(visible)` when the element becomes visible or hidden; return a function that stops this. */
 export function watchVisibility(element, tell) {
   let inView = true;
   let leaving = 0;
@@ -13,7 +13,7 @@ export function watchVisibility(element, tell) {
     else leaving = setTimeout(() => tell(false), LEAVING);
   }
 
-  /** The page is closed or loaded anew, and there is no time to wait. */
+  /** Do not wait when the page is closed or reloaded: there is no time. */
   const leave = () => tell(false);
 
   const observer = new IntersectionObserver((entries) => {

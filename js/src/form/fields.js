@@ -1,10 +1,10 @@
-/** One field of the form: its label, its editor, its error; and what a typed text means. */
+/** One field of the form: its label, its editor, its error, and the value of the typed text. */
 
 import { attributes, button, h, say, VERBATIM } from "../dom/elements.js";
 
 const HINTS = { list: "; one a line, or with commas", args: "; one a line" };
 
-/** Return `{element, value(), fail(text), focus()}` of one field; value() is null when nothing was given. */
+/** Return a field's control, `{element, value(), fail(text), focus()}`; value() is null if the field is empty. */
 export function createControl(field, given, view) {
   const id = `livy-${view}-${field.key}`;
   const help = h("p", { class: "livy-help", id: `${id}-help` }, field.help + (HINTS[field.kind] || ""));
@@ -58,15 +58,15 @@ function textEditor(field, given, id) {
 }
 
 /**
- * Return what a text says, or null for nothing. A text that was not touched says what was `given`, which it cannot
- * always show as it is: an argument may hold a line break, and the last one may be empty.
+ * Return the value of a text, or null if it is empty. An unedited text has the value `given`, which the text cannot
+ * always represent: an argument may hold a line break, and the last one may be empty.
  */
 export function textValue(kind, text, { untouched, given = null }) {
   if (text === untouched) return given;
   return kind === "list" || kind === "args" ? textItems(kind, text) : text.trim() || null;
 }
 
-/** Return the items of a text, or null for none: of "list" one a line or with commas, of "args" one a line, as it stands. */
+/** Return a text's items, or null for none: of "list", split at lines and commas; of "args", one per line, verbatim. */
 function textItems(kind, text) {
   if (kind === "args") return text === "" ? null : text.replace(/\n$/, "").split("\n");
   const items = text
@@ -118,7 +118,7 @@ function confEditor(field, given, id) {
   };
 }
 
-/** Return `{input, value()}` of one line of text; `given` is what it holds at first. */
+/** Return a one-line text box, `{input, value()}`; `given` is its initial value. */
 function createBox(given, properties) {
   const input = h("input", { type: "text", ...VERBATIM, ...properties });
   input.value = given ?? "";

@@ -1,14 +1,15 @@
-/** The form to submit a batch: made from the fields that the kernel sends. */
+/** The form to submit a batch, built from the fields that the kernel sends. */
 
 import { attributes, button, h, say } from "../dom/elements.js";
 import { LATE_ACTIONS, LATE_WORDS } from "../kernel/liveness.js";
 import { createControl } from "./fields.js";
 
 /**
- * Return `{element, open(row), isOpen}`; row null is an empty form, else what that batch was submitted with.
+ * Return `{element, open(row, name), close, isOpen}`; row null opens an empty form, else the form holds that batch's
+ * request.
  *
- * `on.opened(open)` is called when it opens and closes, `on.submitted(row)` with the new batch's row. What was typed
- * stays until it is submitted or cancelled; Escape only puts the form away.
+ * `on.opened(open)` is called when the form opens and closes, `on.submitted(row)` with the new batch's row. The typed
+ * values stay until they are submitted or cancelled; Escape only hides the form.
  */
 export function createForm({ channel, notices, on }) {
   const element = h("div", {
@@ -25,7 +26,7 @@ export function createForm({ channel, notices, on }) {
   });
   let back = null;
   let turn = 0;
-  let kept; // whose form is filled in, with what was typed, though it may be put away; undefined: nobody's
+  let kept; // the row of the filled-in form, which may be hidden but keeps its typed values; undefined: there is none
 
   function show() {
     if (element.hidden) back = document.activeElement;
@@ -95,7 +96,7 @@ export function createForm({ channel, notices, on }) {
       note ? h("p", { class: "livy-remark" }, note) : null,
       sets,
     );
-    form.noValidate = true; // the kernel checks, and says why
+    form.noValidate = true; // the kernel validates, and explains errors
     element.replaceChildren(form);
     kept = row;
     controls.values().next().value?.focus();
@@ -129,7 +130,7 @@ export function createForm({ channel, notices, on }) {
           update(`submit requested: ${progress}`, "busy");
         },
         late: (lateness) => {
-          if (lateness === "slow" && progress) return; // which says more
+          if (lateness === "slow" && progress) return; // the progress is more informative
           update(`submit requested; ${LATE_ACTIONS[lateness]}`, lateness === "gone" ? "bad" : "busy");
           if (lateness === "gone") again();
         },
@@ -143,10 +144,10 @@ export function createForm({ channel, notices, on }) {
       if (ack.new !== null && ack.new !== undefined) on.submitted(ack.new);
       return;
     }
-    const seen = mine === turn; // the form says it itself, unless it was closed
+    const seen = mine === turn; // the form shows the error itself, unless it was closed
     update(seen ? "" : `not submitted: ${ack.text}`, "bad");
     const errors = Object.entries(ack.errors || {});
-    trouble.hidden = errors.length === 1; // which is said at its field
+    trouble.hidden = errors.length === 1; // a single error is shown at its field
     say(trouble, ack.text);
     for (const [key, text] of errors) controls.get(key).fail(text);
     if (seen && errors.length) controls.get(errors[0][0]).focus();

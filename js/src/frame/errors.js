@@ -1,4 +1,4 @@
-/** The panel's own errors, shown in the panel and not only in the console. */
+/** The panel's own errors, shown in the panel as well as in the console. */
 
 import { h, say } from "../dom/elements.js";
 
@@ -7,7 +7,7 @@ export function createErrorLine() {
   const element = h("div", { class: "livy-fault", role: "alert", hidden: true });
 
   function show(error) {
-    if (!error || !String(error.stack).includes(import.meta.url)) return; // somebody else's
+    if (!error || !String(error.stack).includes(import.meta.url)) return; // not from this bundle
     say(
       element,
       `The panel has a fault of its own: ${error.message}. What it shows may be old; run %livy_panel again.`,

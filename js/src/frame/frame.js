@@ -1,9 +1,9 @@
-/** The frame of the panel: the list above, the batch below, and the line that says where else the panel is. */
+/** The panel's frame: the list above, the batch below, and the line that says where else the panel is. */
 
 import { attributes, button, h } from "../dom/elements.js";
 
 /**
- * Return `{root, main, body, list, divider, place({text, hide})}` of the parts given.
+ * Return `{root, main, body, list, divider, place({text, hide}), reading(yes)}`, which hold the given parts.
  *
  * `list` and `foot` are lists of elements; `foot` stands below both halves.
  */
@@ -26,7 +26,7 @@ export function createFrame({ errorLine, header, list, detail, form, foot }) {
       role: "region",
       "aria-label": "Livy batches",
       "data-reading": "false",
-      // Keys are the panel's own: none reaches the notebook's shortcuts.
+      // The panel handles its own keys: none of them may trigger the notebook's shortcuts.
       "data-lm-suppress-shortcuts": "true",
       on: { keydown: (event) => event.stopPropagation() },
     },
@@ -46,13 +46,13 @@ export function createFrame({ errorLine, header, list, detail, form, foot }) {
     body,
     list: listPane,
     divider,
-    /** Say where the panel is, or why it is here; `hide` shows that line alone. */
+    /** Show where the panel is, or why it is here; `hide` hides everything but that line. */
     place({ text, hide }) {
       placeLine.replaceChildren(text, ...(hide ? [" ", button("Show here as well", showHere)] : []));
       placeLine.hidden = false;
       main.hidden = Boolean(hide);
     },
-    /** Say whether the log is read, which takes the place of the list where it is narrow. Answers whether it did. */
+    /** Set whether the log is being read, which in a narrow place hides the list; return whether it did. */
     reading(yes) {
       attributes(root, { "data-reading": String(yes) });
       return yes && getComputedStyle(listPane).visibility === "hidden";

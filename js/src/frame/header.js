@@ -1,8 +1,8 @@
-/** The first line of the panel: which server, how it is, and the way to the form. */
+/** The panel's first line: the server, its status, and the button that opens the form. */
 
 import { button, h } from "../dom/elements.js";
 
-/** Return the line. `about` is the trait, `status` the element that says how the server is. */
+/** Return the line. `about` is the trait, `status` the element with the server's status, `create` opens the form. */
 export function createHeader({ about, status, create }) {
   const as = about.user ? ` as ${about.user}` : "";
   const name = h(

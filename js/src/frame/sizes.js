@@ -1,17 +1,17 @@
-/** Sizes that CSS alone cannot know: the divider, and the height that a side bar or a tab gives. */
+/** Sizes that CSS alone cannot know: the divider's place, and the height of a side bar or tab. */
 
 import { attributes } from "../dom/elements.js";
 
-const STEP = 5; // percent of the panel's height a key
+const STEP = 5; // percent of the panel's height per key press
 const LEAST = 15;
 const MOST = 75;
 
-/** Return the height of the list in percent of the panel's, kept within what leaves both halves usable. */
+/** Return the list's height, in percent of the panel's, limited so that both halves stay usable. */
 export function bounded(percent) {
   return Math.min(MOST, Math.max(LEAST, Math.round(percent)));
 }
 
-/** Make the divider work and the panel fill its host; answers how to stop. */
+/** Make the divider work and the panel fill its host; return a function that stops this. */
 export function fit({ root, body, list, divider }) {
   let share = 38;
 
@@ -21,7 +21,7 @@ export function fit({ root, body, list, divider }) {
     attributes(divider, { "aria-valuenow": share, "aria-valuemin": LEAST, "aria-valuemax": MOST });
   }
 
-  /** Of the whole panel and in px, so that news at its foot take their room from the log alone and move nothing. */
+  /** Set the list's height in px, from the whole panel's, so that notices at the foot shrink only the log. */
   function size() {
     list.style.flexBasis = `${Math.round((root.clientHeight * share) / 100)}px`;
   }
@@ -43,7 +43,7 @@ export function fit({ root, body, list, divider }) {
     event.preventDefault();
   });
 
-  // Side bars and tabs of JupyterLab hold an output area that has a height of its own; in a notebook there is none.
+  // JupyterLab's side bars and tabs hold an output area with a fixed height; a notebook has none.
   let host = null;
   const fill = () => {
     const found = root.closest(".jp-LinkedOutputView");

@@ -1,4 +1,4 @@
-/** The line that says how the server and the kernel are. */
+/** The line with the status of server and kernel. */
 
 import { attributes, h, say } from "../dom/elements.js";
 
@@ -6,7 +6,7 @@ import { attributes, h, say } from "../dom/elements.js";
 export function createStatus() {
   const text = h("span", { class: "livy-status-text", "aria-hidden": "true" });
   const element = h("div", { class: "livy-status" }, h("span", { class: "livy-dot", "aria-hidden": "true" }), text);
-  // Spoken when the words change in kind, not at every second.
+  // A screen reader speaks this when the status changes in kind, not at every second.
   const spoken = h("span", { class: "livy-spoken", role: "status" });
   element.append(spoken);
   return {

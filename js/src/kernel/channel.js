@@ -1,25 +1,25 @@
 /**
- * The one place that talks to the widget's model, that is, to the kernel.
+ * The channel to the widget's model, that is, to the kernel; no other module talks to it.
  *
- *   channel.request(type, members, {each, late}) -> Promise of the last answer. Several answers belong to one request
- *       of `kill` (one a row), `text` (pieces) and `submit` (its progress, then the answer): `each` is called with every one. `late` is called with "busy" when
- *       the kernel has said nothing for 2.5 s, with "slow" when it listens but has not answered yet, with "gone" when
- *       the kernel is gone, so that no answer will come. Never times out.
- *       An `ack` that says no rejects the promise with its text as the error's message, but for kill and submit, where
- *       the caller reads it.
- *   channel.tell(type, members): a message without answer.
- *   channel.ping(): finds out whether the kernel listens; the channel says what comes of it.
- *   channel.on(type, handler) -> off. Messages for other views never arrive. A message is what the kernel sent, with
- *       `bytes`: its first buffer as an inflated Uint8Array, or null; `decode(bytes)` makes text of it.
- *       The channel's own type "kernel" says `{state: "starting" | "alive" | "busy" | "gone"}` at each change.
+ *   channel.request(type, members, {each, late}) -> Promise of the last answer. `kill` (one per row), `text` (pieces)
+ *       and `submit` (progress, then the answer) get several answers: `each` is called with every one. `late` is called
+ *       with "busy" when the kernel has sent nothing for 2.5 s, with "slow" when it listens but has not answered yet,
+ *       and with "gone" when the kernel is gone, so that no answer will come. A request never times out.
+ *       A negative `ack` rejects the promise with its text as the error's message, except for kill and submit, whose
+ *       callers read it.
+ *   channel.tell(type, members): send a message that gets no answer.
+ *   channel.ping(): test whether the kernel listens; the result is a "kernel" message.
+ *   channel.on(type, handler) -> off. Messages for other views are dropped. The handler gets the kernel's message with
+ *       `bytes`: its first buffer as an inflated Uint8Array, or null; `decode(bytes)` turns that into text.
+ *       The channel itself emits type "kernel", `{state: "starting" | "alive" | "busy" | "gone"}`, at each change.
  *
- * Messages are handled one after the other, in the order of their arrival, although inflating takes its time.
+ * Messages are handled one after the other, in the order of their arrival, although inflating takes time.
  */
 
-export const LATE = 2500; // ms without an answer until the kernel is called busy
-const ASK = 2000; // ms: a request that waits for so long asks whether the kernel listens at all
+export const LATE = 2500; // ms without an answer after which the kernel counts as busy
+const ASK = 2000; // ms without an answer after which a request sends a ping
 const PING_EVERY = 10000; // ms
-const GONE = 5000; // ms from hello without any message until the kernel is called gone
+const GONE = 5000; // ms after hello without any message after which the kernel counts as gone
 
 const utf8 = new TextDecoder();
 
@@ -28,7 +28,7 @@ export function decode(bytes) {
   return bytes ? utf8.decode(bytes) : "";
 }
 
-/** Say whether this browser can inflate what the kernel compressed. */
+/** Return whether this browser can inflate what the kernel compresses. */
 export function canInflate() {
   return typeof DecompressionStream !== "undefined";
 }
@@ -57,8 +57,8 @@ function isRefusal(request, message) {
 /**
  * Return the channel of one view.
  *
- * `frontend` is "lab", "notebook" or "other"; `inline()` says whether the view is below a cell; `disconnected()` says whether the widget manager knows that the kernel's
- * end is dead.
+ * `frontend` is "lab", "notebook" or "other"; `inline()` returns whether the view is below a cell; `disconnected()`
+ * returns whether the widget manager knows that the kernel's end is dead.
  */
 export function createChannel(model, { frontend = "other", inline = () => true, disconnected = () => false } = {}) {
   const view = Math.random().toString(36).slice(2) + Date.now().toString(36);
@@ -67,7 +67,7 @@ export function createChannel(model, { frontend = "other", inline = () => true, 
   const timers = new Set();
   let lastId = 0;
   let kernel = "starting";
-  let heard = null; // whether anything came from the kernel since the last hello; null before the first one
+  let heard = null; // whether the kernel has sent anything since the last hello; null before the first hello
   let on = true;
   let closed = false;
   let queue = Promise.resolve();
@@ -105,7 +105,7 @@ export function createChannel(model, { frontend = "other", inline = () => true, 
 
   function reckon() {
     if (disconnected() || kernel === "gone")
-      setKernel("gone"); // until it says something
+      setKernel("gone"); // until it sends something
     else if ([...waiting.values()].some((request) => request.lateness === "busy")) setKernel("busy");
     else if (heard) setKernel("alive");
   }
@@ -114,7 +114,7 @@ export function createChannel(model, { frontend = "other", inline = () => true, 
     try {
       model.send(content);
     } catch (error) {
-      setKernel("gone"); // the comm is closed: what waits stays unanswered, and the state says why
+      setKernel("gone"); // the comm is closed: waiting requests stay unanswered, and the state says why
       console.warn("livy_magic: the kernel's end of the panel is closed", error);
     }
   }
@@ -122,7 +122,7 @@ export function createChannel(model, { frontend = "other", inline = () => true, 
   function beLate(request) {
     if (!waiting.has(request.id)) return;
     if (kernel === "gone") return setLateness(request, "gone");
-    // A newer answer proves that the kernel has read this request, too: messages keep their order.
+    // An answer to a newer request proves that the kernel has read this one: messages keep their order.
     setLateness(request, request.id <= newestAnswer ? "slow" : "busy");
   }
 
@@ -154,7 +154,7 @@ export function createChannel(model, { frontend = "other", inline = () => true, 
     if (closed || !content || (content.view !== undefined && content.view !== null && content.view !== view)) return;
     const message = { ...content, bytes: await bytesOf(content, buffers) };
     if (closed) return;
-    if (heard === false) ping(); // hello may have come before Jupyter could take messages while a cell runs; this one does not
+    if (heard === false) ping(); // hello may have come too early for Jupyter to take messages while a cell runs
     heard = true;
     if (kernel === "gone" && !disconnected()) setKernel("starting");
     if (typeof message.id === "number") answered(message);
@@ -167,7 +167,7 @@ export function createChannel(model, { frontend = "other", inline = () => true, 
   }
 
   function onLiveness() {
-    // The widget manager marks its own element first or last; look when all have been told.
+    // The widget manager may mark its element after this handler, so check when all handlers have run.
     after(0, () => {
       if (disconnected()) setKernel("gone");
       else hello();

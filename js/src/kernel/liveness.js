@@ -1,4 +1,4 @@
-/** How the server and the kernel are, and how late an answer is, in words. Pure. */
+/** Words for the state of server and kernel, and for late answers. Pure. */
 
 const TROUBLES = {
   unreachable: "unreachable",
@@ -7,9 +7,9 @@ const TROUBLES = {
   trouble: "trouble",
   stopped: "not watched any more",
 };
-const SILENT = 30; // seconds without a look at the server until the list is called old
+const SILENT = 30; // seconds without an answer from the server after which the list counts as old
 
-/** Return a time of day, "14:02", with the date before it when it is not today's. `seconds`: since the epoch. */
+/** Return a time of day, "14:02", preceded by the date if that is not today. `seconds`: since the epoch. */
 export function clock(seconds, now = Date.now() / 1000) {
   const date = new Date(seconds * 1000);
   const time = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -26,10 +26,11 @@ function ago(seconds) {
 }
 
 /**
- * Return `{tone, text, stale, old}`: tone "good", "busy" or "bad"; stale when list and log may be old; old: as of when.
+ * Return `{tone, text, stale, old}`. `tone` is "good", "busy" or "bad"; `stale` is whether list and log may be out of
+ * date; if so, `old` is "as of 14:02", else "".
  *
- * `kernel` is the channel's word, `status` the last status message or null, `now` the kernel's clock in seconds, `asOf`
- * when the server was last seen (seconds, or 0 when it never was).
+ * `kernel` is the channel's state, `status` the last status message or null, `now` the kernel's clock in seconds,
+ * `asOf` when the server last answered (seconds since the epoch, or 0 if it never did).
  */
 export function liveness(facts) {
   const old = facts.asOf ? `as of ${clock(facts.asOf, facts.now)}` : "";
@@ -64,7 +65,7 @@ function how({ kernel, status, now }, old) {
   return { tone: "bad", stale: true, text: `${TROUBLES[status.state] || status.state}${since}${list}${why}` };
 }
 
-/** What to show while a request has no answer, by the channel's word for its lateness. */
+/** The text to show while a request has no answer, by the channel's word for its lateness. */
 export const LATE_WORDS = {
   busy: "kernel busy: will be sent when the cell ends; or interrupt it",
   slow: "sent; the server has not answered yet",

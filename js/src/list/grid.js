@@ -1,8 +1,8 @@
 /**
- * The list of batches: a grid whose rows alone are in the page that can be seen, and the one with the focus.
+ * The list of batches: a grid that keeps only the visible rows in the page, and the one with the focus.
  *
- * A row's element belongs to one batch for ever and is removed with it, never reused, so that a click or a key can
- * only meet the batch that is written there.
+ * A row's element belongs to one batch and is removed with it, never reused, so that a click or a key can only act on
+ * the batch that the row shows.
  */
 
 import { elapsedText } from "../batches/batch.js";
@@ -10,7 +10,7 @@ import { attributes, h, say } from "../dom/elements.js";
 import { createRow } from "./row.js";
 
 const HEIGHT = 28; // px of a row and of the head, as in grid.css
-const SPARE = 8; // rows drawn above and below what can be seen
+const SPARE = 8; // rows drawn above and below the visible ones
 const COLUMNS = [
   { by: "state", head: "State" },
   { by: "name", head: "Name" },
@@ -23,21 +23,21 @@ const COLUMNS = [
 /**
  * Return the list: `{element, show, refresh, tick, focus, checked, clearChecked, opened, destroy}`.
  *
- * `store` is what createStore() returned; `clock()` the kernel's time in seconds. `on` has the handlers
- * `open(row)`, `kill(rows)`, `check(rows)` and `sort(sort)`, where sort is `{by, down}` or null for newest first.
+ * `store` is what createStore() returned; `clock()` returns the kernel's time in seconds. `on` has the handlers
+ * `open(row)`, `kill(rows)`, `check(rows)` and `sort(sort)`, where sort is `{by, down}`, or null for newest first.
  */
 export function createGrid(store, clock, on) {
   let rows = [];
   let indexOf = new Map();
-  let active = null; // the row number that has, or had, the focus
+  let active = null; // the number of the row that has, or last had, the focus
   let lastChecked = null;
   let openRow = null;
   let sort = null;
   let pointerY = null; // px below the scroller's upper edge, while the pointer is over it
-  let unseen = 0; // how many batches have come above what is shown
+  let unseen = 0; // number of new batches above the visible rows
   const checked = new Set();
-  const pending = new Map(); // row -> what was asked of the kernel
-  const nodes = new Map(); // row -> what createRow() returned, and the index where it was drawn
+  const pending = new Map(); // row -> text about the action that the kernel has not answered yet
+  const nodes = new Map(); // row -> what createRow() returned, with the index at which it is drawn
 
   const heads = COLUMNS.map(({ by, head }, index) =>
     h(
@@ -81,9 +81,9 @@ export function createGrid(store, clock, on) {
   const more = h("button", { type: "button", class: "livy-pill", hidden: true, on: { click: toTop } });
   const element = h("div", { class: "livy-list-body" }, scroller, empty, more);
 
-  // ---- what is shown
+  // ---- rows
 
-  /** Show these rows. Unless `fresh`, what is under the pointer, or at the top of what is scrolled to, stays there. */
+  /** Show these rows. Unless `fresh`, the row under the pointer, or the first visible one, stays in its place. */
   function show(newRows, { sort: newSort = null, fresh = false, note = "" } = {}) {
     const anchor = fresh ? null : findAnchor(newRows);
     const before = indexOf.get(active);
@@ -101,7 +101,7 @@ export function createGrid(store, clock, on) {
     draw();
   }
 
-  /** Take all rows out of the page, so that they come in their new order; not while one has the focus. */
+  /** Remove all rows from the page, so that they return in their new order; but not while one has the focus. */
   function takeAway() {
     if (body.contains(document.activeElement)) return;
     nodes.clear();
@@ -139,7 +139,7 @@ export function createGrid(store, clock, on) {
       top = Math.max(0, index * HEIGHT - anchor.offset);
       if (!sort && index > anchor.index) unseen += index - anchor.index;
     }
-    // Where the list is too short to scroll, room below lets the rest stay where it is all the same.
+    // If the list is too short to scroll, room below it lets the rows keep their place.
     const room = anchor ? Math.max(height, top + scroller.clientHeight - HEIGHT) : height;
     body.style.height = `${room}px`;
     if (scroller.scrollTop !== top) scroller.scrollTop = top;
@@ -159,7 +159,7 @@ export function createGrid(store, clock, on) {
     scroller.focus({ preventScroll: true });
   }
 
-  /** The indexes to be in the page: what can be seen, some more on both sides, and the active row wherever it is. */
+  /** Return the indexes of the rows to draw: the visible ones, some on both sides, and the active row. */
   function drawn() {
     const first = Math.max(0, Math.floor(scroller.scrollTop / HEIGHT) - SPARE);
     const stop = Math.min(rows.length, Math.ceil((scroller.scrollTop + scroller.clientHeight) / HEIGHT) + SPARE);
@@ -186,7 +186,7 @@ export function createGrid(store, clock, on) {
       if (!node) {
         node = rowOf(row);
         nodes.set(row, node);
-        // In the order in which it is read; those that are there are not moved, for that would take the focus away.
+        // Insert in reading order; do not move existing rows, because that would take the focus away.
         if (above) above.after(node.element);
         else body.prepend(node.element);
       }
@@ -267,11 +267,11 @@ export function createGrid(store, clock, on) {
   function loseActive(index) {
     const hadFocus = nodes.get(active)?.element.contains(document.activeElement);
     active = rows[Math.min(index ?? 0, rows.length - 1)] ?? null;
-    // The batch under the focus is gone: the focus goes to its neighbour when that is drawn, never to its keys at once.
+    // The focused batch is gone: move the focus to its neighbour, once that is drawn.
     if (hadFocus) queueMicrotask(() => focus());
   }
 
-  /** Exactly one place in the list can be reached by Tab: the active row, else the first one that is drawn, else a head. */
+  /** Give Tab exactly one stop in the list: the active row, else the first one that is drawn, else a column's head. */
   function showTabStop() {
     const stop = nodes.has(active) ? active : rows.find((row) => nodes.has(row));
     for (const [row, node] of nodes) attributes(node.element, { tabindex: row === stop ? 0 : -1 });
@@ -379,13 +379,13 @@ export function createGrid(store, clock, on) {
     get checked() {
       return [...checked];
     },
-    /** Mark the batch whose log is open, and keep it in view, for the log takes room from the list. */
+    /** Mark the batch whose log is open, and scroll it into view, because the log takes room from the list. */
     opened(row) {
       openRow = row;
       if (indexOf.has(row)) reveal(indexOf.get(row));
       refresh();
     },
-    /** Say in the batch's row what was asked of the kernel; "" when it was answered. */
+    /** Show in the batch's row the action that the kernel has not answered yet; "" once it has. */
     pending(row, text) {
       if (text) pending.set(row, text);
       else pending.delete(row);

@@ -1,4 +1,4 @@
-/** One row of the list: the element of one batch, for as long as it is in the page. */
+/** One row of the list: the element of one batch, while it is in the page. */
 
 import { title } from "../batches/batch.js";
 import { attributes, h, say } from "../dom/elements.js";
@@ -14,8 +14,8 @@ const text = () => h("span", { class: "livy-text" });
 /**
  * Return `{element, fill(batch, {checked, open, asked}), tick()}`.
  *
- * `store` knows how a batch is, `elapsed(batch)` for how long it has run; `on` are the row's handlers. `asked` says
- * what was asked of the kernel.
+ * `store` gives a batch's state and tone, `elapsed(batch)` how long it has run, as text; `on` are the row's handlers.
+ * `asked` is text about an action that the kernel has not answered yet, or "".
  */
 export function createRow({ store, elapsed, on }) {
   const box = h("input", { type: "checkbox", tabindex: -1 });

@@ -1,11 +1,12 @@
-/** What stands above the list: the filters, or what to do with the selected batches. */
+/** The toolbar above the list: the filters, or the actions on the selected batches. */
 
 import { attributes, button, h, say, VERBATIM } from "../dom/elements.js";
 
 /**
  * Return `{element, counts(counts, total, filters, store), checked(count, killable)}`.
  *
- * `on` has the handlers `filter({text, mine, states})` with what changed, `kill()`, `clear()`, `toList()`.
+ * `on` has the handlers `filter({text, mine, states})`, which gets only the changed members, `kill()`, `clear()` and
+ * `toList()`.
  */
 export function createToolbar(on) {
   const box = h("input", {
@@ -46,7 +47,7 @@ export function createToolbar(on) {
     event.preventDefault();
   }
 
-  /** Show a chip a state; a chip's element stays the same as long as its state is there. */
+  /** Show a chip for each state; a state keeps its chip's element. */
   function counts(list, total, { states }, store) {
     const wanted = ["", ...list.map(([state]) => state)];
     const numbers = new Map([["", total], ...list]);

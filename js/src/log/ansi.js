@@ -1,12 +1,12 @@
-/** A line's colour codes become pieces of text with classes. Pure: no markup, and only colours that are in range. */
+/** Conversion of a line's colour codes to pieces of text with classes. Pure: no markup, only colours in range. */
 
 import Anser from "anser";
 
-const LONGEST = 4000; // characters of a line that are shown; the kernel cuts earlier
-const PIECES = 200; // of a line; what follows is shown plain
-const MARKS = 200; // hits marked in a line
+const LONGEST = 4000; // most characters of a line to show; the kernel cuts earlier
+const PIECES = 200; // most coloured pieces of a line; the rest is shown without colours
+const MARKS = 200; // most hits to mark in a line
 
-// Control characters, and those that turn the direction of text around. ESC alone may stay: it begins a colour.
+// Control characters, and those that reverse the direction of text. Only ESC may stay: it begins a colour code.
 const UNSEEN = /[\u0000-\u0008\u000a-\u001a\u001c-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 const COLOUR = "\\[[\\d;]*m";
 const OTHER_ESCAPE = new RegExp(`\\u001b(?!${COLOUR})(?:\\[[\\d;:?]*[@-~]?)?`, "g");
@@ -20,7 +20,7 @@ function paletteColour(number) {
 }
 
 function colour(name, trueText) {
-  if (name === "ansi-truecolor") return trueText.split(", "); // three numbers that anser has checked
+  if (name === "ansi-truecolor") return trueText.split(", "); // three numbers, checked by anser
   const palette = /^ansi-palette-(\d{1,3})$/.exec(name || "");
   return palette ? paletteColour(Number(palette[1])) : null;
 }
@@ -41,14 +41,14 @@ function clean(line) {
   return line.slice(0, LONGEST).replace(OTHER_ESCAPE, "\ufffd").replace(UNSEEN, "\ufffd");
 }
 
-/** Return a line's text without its colours. */
+/** Return a line's text without colour codes. */
 export function plain(line) {
   return clean(line).replace(ANY_COLOUR, "");
 }
 
 /**
- * Return `[{text, classes, fg?, bg?}]` of a line. `fg` and `bg` are CSS colours for what has no class of its own.
- * A line begins with the colours in force, so each is read for itself.
+ * Return a line's pieces, `[{text, classes, fg?, bg?}]`. `fg` and `bg` are CSS colours for those that have no class.
+ * Each line begins with the active colours, so it can be parsed on its own.
  */
 export function pieces(line) {
   const text = clean(line);
@@ -59,13 +59,13 @@ export function pieces(line) {
   return [...read.map(piece), ...(rest ? [{ text: rest, classes: [] }] : [])];
 }
 
-/** Return the pattern that finds `query` in a line as it stands there, or null if there is nothing to find. */
+/** Return a pattern that finds `query` literally in a line, or null if `query` is empty. */
 export function pattern(query, matchCase) {
   if (!query) return null;
   return new RegExp(query.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), matchCase ? "gu" : "giu");
 }
 
-/** Return the pieces cut so that each hit of the pattern is a piece, or several, with `hit: true`. */
+/** Return the pieces, cut so that each hit of the pattern is one or more pieces with `hit: true`. */
 export function marked(parts, found) {
   if (!found) return parts;
   const hits = [...parts.map((part) => part.text).join("").matchAll(found)].slice(0, MARKS);

@@ -1,20 +1,20 @@
-/** Copy and download: whole lines of a log, fetched piece by piece, go into the clipboard or a file. */
+/** Copy and download: full lines of a log, fetched piece by piece, to the clipboard or a file. */
 
 import { toClipboard } from "../dom/clipboard.js";
 import { button, h, say } from "../dom/elements.js";
 
 const COPY_LIMIT = 1_000_000; // bytes
-const STEP = 20_000; // lines of one request
+const STEP = 20_000; // lines per request
 const NEWLINE = 10;
 
 export const number = (count) => count.toLocaleString("en");
 export const counted = (count) => `${number(count)} ${count === 1 ? "line" : "lines"}`;
 
 /**
- * Return `{element, copy}`: the buttons that copy and save, and what the key for copying does.
+ * Return `{element, copy}`: the buttons that copy and save, and the function for the copy key.
  *
- * `current()` is the log that is open, `{row, only, title, lines}`; `selected()` the lines that are to be copied,
- * `{from, to}` exclusive, or null for all; `tell(text)` says how it goes.
+ * `current()` returns the open log, `{row, only, title, lines}`; `selected()` the lines to copy, `{from, to}` with `to`
+ * exclusive, or null for all; `tell(text)` shows progress and results.
  */
 export function createExporter({ channel, current, selected, tell }) {
   const download = button("download", saveOrStop, { title: "save the whole log as a file" });
@@ -24,9 +24,9 @@ export function createExporter({ channel, current, selected, tell }) {
     button("copy", copy, { title: "copy the selected lines, or all of them" }),
     download,
   );
-  let saving = null; // {stopped} while a download is under way
+  let saving = null; // {stopped} while a download is running
 
-  /** Return how text of a log is asked for, also when another one is open by then. */
+  /** Return a function that requests text of this log, even after another log was opened. */
   function source({ row, only }) {
     return (from, to, each) => channel.request("text", { row, only, from, to }, { each });
   }
@@ -83,9 +83,9 @@ export function createExporter({ channel, current, selected, tell }) {
 }
 
 /**
- * Return lines [from, to) of a log as a list of byte arrays. `fetch(from, to, each)` asks the kernel for some of them.
- * `progress(share)` says how far it is, 0 to 1, and ends it by returning false; so does more than `limit` bytes.
- * Then the answer is null.
+ * Return lines [from, to) of a log as a list of byte arrays; null if `progress` stopped it, or for more than `limit`
+ * bytes. `fetch(from, to, each)` requests some of the lines from the kernel. `progress(share)` gets the share that is
+ * done, 0 to 1, and returns false to stop.
  */
 export async function gather(fetch, { from, to, limit = Infinity, progress }) {
   const parts = [];
@@ -104,19 +104,19 @@ export async function gather(fetch, { from, to, limit = Infinity, progress }) {
   return parts;
 }
 
-/** Return the text of byte arrays that may end within a character. */
+/** Return the text in byte arrays, each of which may end within a character. */
 export function textOf(parts) {
   const decoder = new TextDecoder();
   return parts.map((part) => decoder.decode(part, { stream: true })).join("") + decoder.decode();
 }
 
-/** Let the browser save byte arrays as a file. */
+/** Have the browser save byte arrays as a file. */
 export function toFile(parts, name) {
   const address = URL.createObjectURL(new Blob(parts, { type: "text/plain;charset=utf-8" }));
   const anchor = document.createElement("a");
   anchor.href = address;
   anchor.download = name.replace(/[^\w.\-() ]+/g, "_");
-  document.body.append(anchor); // Firefox wants it in the page
+  document.body.append(anchor); // Firefox requires it in the page
   anchor.click();
   anchor.remove();
   setTimeout(() => URL.revokeObjectURL(address), 60_000);

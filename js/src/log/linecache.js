@@ -1,11 +1,11 @@
-/** The cache of one log's lines: those that the browser has, of all that the kernel keeps. Pure. */
+/** The cache of one log's lines in the browser; the kernel keeps all of them. Pure. */
 
-export const CHUNK = 200; // lines that are kept, asked for and forgotten together
-const CHUNKS = 60; // kept at most
+export const CHUNK = 200; // lines that are requested, kept and dropped together
+const CHUNKS = 60; // most chunks to keep
 
 /** Return an empty cache. */
 export function createLineCache() {
-  const chunks = new Map(); // number -> {texts, kinds}; those used last stand last
+  const chunks = new Map(); // number -> {texts, kinds}; the most recently used come last
   let total = 0;
 
   function use(number) {
@@ -37,13 +37,13 @@ export function createLineCache() {
     get total() { return total; },
     get kept() { return chunks.size; },
 
-    /** The log has `now` lines. With fewer than before it is another log, and what was kept is void. */
+    /** Set the log's number of lines. Fewer than before mean another log, so all kept lines are dropped. */
     grow(now) {
       if (now < total) chunks.clear();
       total = now;
     },
 
-    /** Keep lines that came. `text` is lines from `from` on, joined by newlines; `kinds` has a character for each. */
+    /** Keep lines. `text` holds the lines from `from` on, joined by newlines; `kinds` has a character for each. */
     put(from, text, kinds) {
       if (!kinds) return;
       const texts = text.split("\n");
@@ -56,14 +56,14 @@ export function createLineCache() {
       forgetOldest();
     },
 
-    /** Return `{text, kind}` of a line, or null if it is not here. */
+    /** Return `{text, kind}` of a line, or null if it is not in the cache. */
     at(line) {
       const chunk = chunks.get(Math.floor(line / CHUNK));
       const text = chunk && chunk.texts[line % CHUNK];
       return text === undefined ? null : { text, kind: chunk.kinds[line % CHUNK] };
     },
 
-    /** Return the ranges to ask for so that lines [from, to) are here, those in the middle first; the others stay. */
+    /** Return the ranges of [from, to) that are missing, the middle ones first; mark the others as recently used. */
     wanted(from, to) {
       const middle = (from + to) / 2 / CHUNK - 0.5;
       const numbers = [];

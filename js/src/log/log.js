@@ -1,4 +1,4 @@
-/** The log of the selected batch: its lines, and what can be done with them. */
+/** The log viewer of the selected batch: its lines, toolbar, following, errors, selected lines, keys. */
 
 import { attributes, button, h, say } from "../dom/elements.js";
 import { createOverflowMenu } from "../dom/overflow.js";
@@ -8,8 +8,8 @@ import { createLineCache } from "./linecache.js";
 import { createSearch } from "./search.js";
 import { createViewport } from "./viewport.js";
 
-const ASKS = 2; // requests for lines on their way at most
-const AHEAD = 60; // lines that are fetched beyond what is drawn
+const ASKS = 2; // most requests for lines at a time
+const AHEAD = 60; // lines to fetch beyond those drawn
 
 const LATE = {
   busy: "kernel busy: missing lines come when its cell ends",
@@ -20,14 +20,13 @@ const LATE = {
 /**
  * Put the log viewer into `host` and return `{open(row, title), live(isLive, since), focus, destroy}`.
  *
- * `row` is the panel's number of a batch, `title` its name or id: what the log is called for screen readers, and
- * what a file with it is named.
+ * `row` is a batch's row number, `title` its name or id, which screen readers and the file name of a download use.
  */
 export function createLog(host, channel) {
-  let log = null; // what is open: {row, title, lines, asked, known, done, follow, seen, errorAt, anchor}
+  let log = null; // the open log: {row, title, only, lines, asked, known, done, follow, seen, errorAt, anchor}
   let only = "all";
-  let live = true; // what is shown is kept up to date
-  let old = ""; // if not, as of when it is
+  let live = true; // whether the log is kept current
+  let old = ""; // if not: "as of 14:02"
 
   const viewport = createViewport({ drawn: fetchMissing, scrolled: onScrolled, numberClicked: onNumber });
   const search = createSearch({
@@ -90,7 +89,7 @@ export function createLog(host, channel) {
   ];
   show(null);
 
-  // What is open
+  // The open log
 
   function show(opened) {
     log = opened;
@@ -114,10 +113,10 @@ export function createLog(host, channel) {
 
   function tellOpen() {
     channel.tell("open", { row: log.row, only: log.only, follow: true });
-    channel.ping(); // which nobody answers when the kernel is busy
+    channel.ping(); // gets no answer if the kernel is busy, which then shows
   }
 
-  /** The kernel has sent everything anew: it may have forgotten what is open, and what it was asked for. */
+  /** Open the log again after a new snapshot: the kernel may have lost the view's open log and requests. */
   function reopen() {
     if (!log) return;
     log.asked = new Map();
@@ -147,7 +146,7 @@ export function createLog(host, channel) {
 
   function onTail(message) {
     if (!isOpen(message)) return;
-    if (log.follow && viewport.hasSelection) stopFollowing(); // text that is being selected must not run away
+    if (log.follow && viewport.hasSelection) stopFollowing(); // selected text must not scroll away
     grow(message.total);
     log.lines.put(message.from, decode(message.bytes), message.kinds);
     tellExtent();
@@ -182,7 +181,7 @@ export function createLog(host, channel) {
       if (asking !== log) return;
       lines.put(answer.from, decode(answer.bytes), answer.kinds);
       tellLate();
-      if (answer.kinds) viewport.schedule(); // which asks for what else is missing
+      if (answer.kinds) viewport.schedule(); // drawing requests further missing lines
     } catch (error) {
       asked.delete(from);
       if (asking !== log) return;
@@ -201,7 +200,7 @@ export function createLog(host, channel) {
     note(busy, late ? LATE[late] : "");
   }
 
-  // Words
+  // Texts
 
   function note(place, text) {
     say(place, text || "");
@@ -240,7 +239,7 @@ export function createLog(host, channel) {
     return live ? `${what} so far.` : `${what}, ${old || "as far as is known"}.`;
   }
 
-  // Where the reader is
+  // The reader's place
 
   function onScrolled(up) {
     if (!log) return;
@@ -285,7 +284,7 @@ export function createLog(host, channel) {
     viewport.toLine(line);
   }
 
-  /** Go to the first error at or behind line `at`, or to the last one before it. */
+  /** Go to the first error at or after line `at`; if `back`, to the last one before it. */
   async function findError(at, back) {
     const asking = log;
     try {
@@ -348,7 +347,7 @@ export function createLog(host, channel) {
 
   return {
     open,
-    /** Say whether what is shown is kept up to date, and if not, as of when it is. */
+    /** Set whether the log is kept current; `since` is "as of 14:02" if it is not. */
     live(isLive, since) {
       if (live === isLive && old === since) return;
       [live, old] = [isLive, since];

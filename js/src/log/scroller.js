@@ -1,33 +1,33 @@
 /**
- * Where a reader is in a log, apart from the browser's scrollTop. Pure.
+ * The reader's place in a log, independent of the browser's scrollTop. Pure.
  *
- * Browsers cut tall elements off without a word (Chromium at 33,554,432 device pixels: 932,067 lines on a screen of
- * ratio 2), so the scrollable height is capped. `logical` is the true place: the line at the top of the view is
- * logical / ROW, and what stands behind the point is how much of that line has gone out of the view. Small steps of
- * the scroll bar move it by just as much, large ones by proportion; both ends are 1:1, so that the mouse wheel
- * reaches the very first and last line.
+ * Browsers silently cut off tall elements (Chromium at 33,554,432 device pixels: 932,067 lines on a screen of ratio 2),
+ * so the scrollable height is capped. `logical` is the true place: the integer part of logical / ROW is the line at the
+ * top of the view, and the fraction is the part of that line above the view. Small steps of the scroll bar move
+ * `logical` by the same distance, large ones in proportion; both ends are 1:1, so that the mouse wheel reaches the very
+ * first and last line.
  *
- * Lines that wrap are taller than ROW. `heightOf(line)` says how tall; a place is still a line and a part of it.
+ * Wrapped lines are taller than ROW: `heightOf(line)` returns their height. A place is still a line and a part of it.
  */
 
-export const ROW = 18; // px: the height of a line that does not wrap; even, since far down positions are rounded to 2 px
-const CAP = 8_000_000; // px: fits every screen up to a device pixel ratio of 4
-const EDGE = 200_000; // px at both ends that are 1:1
+export const ROW = 18; // px: the height of an unwrapped line; even, since far down, positions are rounded to 2 px
+const CAP = 8_000_000; // px: the tallest scrollable height; fits screens up to a device pixel ratio of 4
+const EDGE = 200_000; // px at each end that are 1:1
 const NEAR = 4; // views: a longer step is a jump
 
 /** Return a scroller at the first line. All lengths are CSS pixels. */
 export function createScroller() {
   let lines = 0;
-  let view = 0; // the height of what is visible
+  let view = 0; // the visible height
   let logical = 0;
   let top = 0; // scrollTop as last seen or set
   let heightOf = null; // null: every line is ROW tall
 
-  /** Return the place that is `distance` pixels further than `place`. */
+  /** Return the place that is `distance` pixels after `place`. */
   function walk(place, distance) {
     if (!heightOf) return place + distance;
     let line = Math.floor(place / ROW);
-    let into = (place / ROW - line) * heightOf(line); // px of this line that are passed
+    let into = (place / ROW - line) * heightOf(line); // px of this line before the place
     let left = distance;
     while (left > heightOf(line) - into && line < lines) {
       left -= heightOf(line) - into;
@@ -68,13 +68,13 @@ export function createScroller() {
     get logical() { return logical; },
     get atEnd() { return logical >= end() - 1; },
 
-    /** More lines, another view, or other heights: the reader stays at the same line. */
+    /** Set the number of lines, the view's height or the lines' heights; the reader stays at the same line. */
     resize(change) {
       ({ lines = lines, view = view, heightOf = heightOf } = change);
       logical = clamp(logical);
     },
 
-    /** The scroll bar stands at `now`. Return by how much it moved. */
+    /** Handle a reader's move of the scroll bar to `now`; return the distance. */
     scrolled(now) {
       const step = now - top;
       top = now;
@@ -84,15 +84,15 @@ export function createScroller() {
       return step;
     },
 
-    /** Where the scroll bar belongs. */
+    /** Return the scroll bar's position for the reader's place. */
     physical: () => toPhysical(logical),
 
-    /** The scroll bar was put to `now`, which is not a reader's doing. */
+    /** Record that the program, not the reader, moved the scroll bar to `now`. */
     placed(now) {
       top = now;
     },
 
-    /** Go `distance` pixels on. */
+    /** Move by `distance` pixels. */
     by(distance) {
       logical = clamp(walk(logical, distance));
     },
@@ -101,23 +101,23 @@ export function createScroller() {
       logical = end();
     },
 
-    /** Go where `line` is the first of the view, or `part` of the view below its upper edge. */
+    /** Go to where `line` is at the view's upper edge, or below it by `part` (0 to 1) of the view. */
     toLine(line, part = 0) {
       logical = clamp(walk(line * ROW, -part * view));
     },
 
-    /** Say whether the whole of `line` is visible. */
+    /** Return whether the whole of `line` is visible. */
     shows(line) {
       return walk(logical, -1e-3) <= line * ROW && (line + 1) * ROW <= walk(logical, view) + 1e-3;
     },
 
-    /** Return the lines of the view, [from, to), with `spare` more on each side. */
+    /** Return the visible lines, [from, to), with `spare` more on each side. */
     window(spare = 0) {
       const from = Math.max(0, Math.floor(logical / ROW) - spare);
       return { from, to: Math.min(lines, Math.ceil((logical + view) / ROW) + spare) };
     },
 
-    /** Return how far above the view's upper edge line `from` begins. */
+    /** Return the distance from the start of line `from` down to the view's upper edge. */
     above(from) {
       if (!heightOf) return logical - from * ROW;
       const first = Math.floor(logical / ROW);

@@ -1,15 +1,15 @@
-/** The search box of a log: what is looked for, which hit of how many is shown, the next and the one before. */
+/** The search box of a log: the query, the number of hits, and the buttons for the next and the previous hit. */
 
 import { attributes, button, h, say, VERBATIM } from "../dom/elements.js";
 
-const PAUSE = 250; // ms without typing until the kernel is asked
+const PAUSE = 250; // ms without typing before the kernel is asked
 
 /**
- * Return `{element, matchCase, focus, forget}`: the box with its arrows, and a button.
+ * Return `{element, matchCase, focus, forget}`: the box with its arrows, and the button for case.
  *
- * `ask(type, members) -> Promise of a "hits" message` asks the kernel, `from()` says from which line on to look,
- * `mark(query, matchCase)` is called when what is to be marked changes, `go(line)` to show a hit, `leave()` when the
- * reader has done with the box, `failed(error)` when the kernel refuses.
+ * `ask(type, members) -> Promise of a "hits" message` asks the kernel; `from()` returns the line at which to start;
+ * `mark(query, matchCase)` is called when the query changes, `go(line)` to show a hit, `leave()` when the reader leaves
+ * the box, `failed(error)` when the kernel answers with an error.
  */
 export function createSearch({ ask, from, mark, go, leave, failed }) {
   const box = h("input", {
@@ -31,9 +31,9 @@ export function createSearch({ ask, from, mark, go, leave, failed }) {
   );
 
   let exact = false;
-  let found = null; // {n, total} of the search that the kernel knows
+  let found = null; // {n, total} of the kernel's current search
   let pausing = 0;
-  let turn = 0; // only the newest question's answer counts
+  let turn = 0; // number of the newest request; older answers are ignored
 
   function show(text, none = false) {
     say(count, text);
@@ -110,7 +110,7 @@ export function createSearch({ ask, from, mark, go, leave, failed }) {
       box.focus();
       box.select();
     },
-    /** The kernel knows nothing of this search any more: another log is shown. */
+    /** Drop the results, because another log is shown, whose search the kernel does not know. */
     forget,
   };
 }

@@ -1,8 +1,8 @@
 /**
- * The visible lines of a log: draws the window that the scroller says, and tells when a reader scrolls.
+ * The visible lines of a log: draws the scroller's window of lines, and reports when a reader scrolls.
  *
- * The lines stand in a sheet that sticks to the view, so what is seen depends on the scroller alone: moving the
- * scroll bar to where it belongs, or making the log longer, moves nothing under a reader's eyes.
+ * The lines are in a sheet that sticks to the view, so only the scroller decides what is visible: correcting the scroll
+ * bar, or a growing log, never moves a visible line.
  */
 
 import { h } from "../dom/elements.js";
@@ -10,14 +10,14 @@ import { marked, pattern, pieces } from "./ansi.js";
 import { createScroller, ROW } from "./scroller.js";
 
 const SPARE = 8; // lines drawn beyond each edge of the view
-const SETTLED = 150; // ms after the last scrolling until the scroll bar is put where it belongs
+const SETTLED = 150; // ms after the last scroll before the scroll bar is corrected
 const KINDS = { p: "program", s: "spark", d: "diagnostics", g: "gap", e: "error", w: "warning" };
 
 /**
- * Return a viewport; its `element` belongs into the page.
+ * Return a viewport, whose `element` the caller puts into the page.
  *
- * `drawn({from, to})` is called after each drawing with the lines that it showed; `scrolled(up)` when a reader moved,
- * `up` telling whether towards the beginning; `numberClicked(line, extend)` for a click on a line's number.
+ * `drawn({from, to})` is called after each drawing with the drawn lines; `scrolled(up)` when a reader has scrolled,
+ * where `up` means towards the beginning; `numberClicked(line, extend)` for a click on a line's number.
  */
 export function createViewport({ drawn, scrolled, numberClicked }) {
   const rowsOf = h("div", { class: "livy-log-rows" });
@@ -28,15 +28,15 @@ export function createViewport({ drawn, scrolled, numberClicked }) {
 
   const scroller = createScroller();
   const rows = new Map(); // line -> its element, in the order of the page
-  const heights = new Map(); // line -> px, of those drawn while they wrap
+  const heights = new Map(); // line -> px, of the drawn lines, if lines wrap
   let lines = null;
   let wrapped = false;
-  let searched = null; // the pattern that is marked
-  let current = -1; // the line that was jumped to
-  let selected = null; // {from, to} exclusive
-  let look = 0; // counts changes in how a line's text is drawn
+  let searched = null; // the pattern whose hits are marked
+  let current = -1; // the line of the last jump
+  let selected = null; // {from, to}, `to` exclusive
+  let look = 0; // counts changes that affect the drawing of all lines
   let following = false; // stay at the end while the log grows
-  let aim = null; // the last jump: done again until the lines it leads to are here, since they may be tall
+  let aim = null; // the last jump, repeated until its lines have arrived, since they may be tall
   let reveal = false; // bring the current line's first hit into view sideways
   let longest = 0; // characters
   let digits = 0; // of the longest line number
@@ -73,7 +73,7 @@ export function createViewport({ drawn, scrolled, numberClicked }) {
 
   function newRow(line) {
     const row = h("div", {}, h("span", { class: "livy-log-number" }), h("span", { class: "livy-log-text" }));
-    row.firstChild.addEventListener("mousedown", (event) => event.preventDefault()); // selects no text
+    row.firstChild.addEventListener("mousedown", (event) => event.preventDefault()); // do not select text
     row.firstChild.addEventListener("click", (event) => {
       element.focus({ preventScroll: true });
       numberClicked(line, event.shiftKey);
@@ -100,7 +100,7 @@ export function createViewport({ drawn, scrolled, numberClicked }) {
   }
 
   function spare() {
-    return wrapped ? SPARE + Math.ceil(scroller.view / ROW) : SPARE; // a page up must find its heights known
+    return wrapped ? SPARE + Math.ceil(scroller.view / ROW) : SPARE; // page up needs the heights of a page above
   }
 
   function measure() {
@@ -201,7 +201,7 @@ export function createViewport({ drawn, scrolled, numberClicked }) {
     putBar();
   }
 
-  /** Wrapped lines are taller than the scroll bar reckons, so the wheel counts in pixels of what is visible. */
+  /** Scroll wrapped lines by the wheel in visible pixels: they are taller than the scroll bar assumes. */
   function onWheel(event) {
     if (!wrapped || event.ctrlKey || event.shiftKey || !event.deltaY) return;
     event.preventDefault();
@@ -248,7 +248,7 @@ export function createViewport({ drawn, scrolled, numberClicked }) {
     get atEnd() { return scroller.atEnd; },
     get wrapped() { return wrapped; },
     get selected() { return selected; },
-    /** Whether the reader has selected text in it. */
+    /** Whether the reader has selected text in the log. */
     get hasSelection() {
       const selection = getSelection();
       return !selection.isCollapsed && rowsOf.contains(selection.anchorNode);
@@ -273,26 +273,26 @@ export function createViewport({ drawn, scrolled, numberClicked }) {
       draw();
     },
 
-    /** Go to the end, and stay there while the log grows until the reader moves. */
+    /** Go to the end, and stay there while the log grows, until the reader scrolls. */
     follow() {
       following = true;
       aim = null;
       draw();
     },
 
-    /** Go to the end as it is now. */
+    /** Go to the current end, and do not follow. */
     toEnd() {
       following = false;
       aim = scroller.toEnd;
       draw();
     },
 
-    /** Stay where the reader is. */
+    /** Stop following. */
     stay() {
       following = false;
     },
 
-    /** Mark a line as the current one and bring it into view if it is not. */
+    /** Mark a line as the current one, and scroll it into view if necessary. */
     toLine(line) {
       current = line;
       reveal = searched !== null;
@@ -301,7 +301,7 @@ export function createViewport({ drawn, scrolled, numberClicked }) {
       draw();
     },
 
-    /** Mark what is searched for; "" for nothing. */
+    /** Mark the hits of a query; "" marks none. */
     mark(query, matchCase) {
       searched = pattern(query, matchCase);
       look += 1;
