@@ -23,6 +23,7 @@ from .errors import (
 from .history import Entry, recorder
 from .protocol import fields
 from .protocol.client import GATEWAY, LivyClient
+from .protocol.field_types import no_path
 from .protocol.identity import is_another
 from .protocol.log_format import KINDS, Kind, Line
 from .protocol.models import POST_FIELDS, BatchId, BatchInfo, BatchRequest, is_final, is_success
@@ -361,9 +362,11 @@ class Batch:
             return self.plan.given
         if self.body is None:
             raise self._unknown_request()
-        values = fields.read(self.body, where="history")
-        if is_unique(values.get("name") or ""):
-            values["name"] = None  # another one will have another
+        name = str(self.body.get("name") or "")
+        # Another one will have another made name; so will what older versions named as none may be.
+        without = {"name"} if is_unique(name) or no_path(name) else set()
+        body = {key: value for key, value in self.body.items() if key not in without}
+        values = fields.read(body, where="history")
         return BatchRequest(**values)
 
     def _unknown_request(self) -> InvalidRequest:
@@ -436,7 +439,7 @@ class Batch:
                         last=self.info,
                     )
                 sent = True
-                self.server.client.delete(self._address)
+                self.server.client.delete(self.info.address)
             except NotFound:
                 break
             except ServerError as failure:
@@ -450,18 +453,13 @@ class Batch:
             break
         self.watch.end("killed")
 
-    @property
-    def _address(self) -> BatchId:
-        """What the server is asked for: ids start at 0 again when it restarts without recovery."""
-        return self.name or self.id
-
     def _is_still_there(self) -> bool:
         """Say whether what the server has at this address is this batch.
 
         Raises:
             NotFound: It has none.
         """
-        now = self.server.client.batch(self._address)
+        now = self.server.client.batch(self.info.address)
         # No view leaves out a name that there is, but some answers to a POST do.
         named_now = self.name is None and self.plan is None and now.name is not None
         return not (named_now or is_another(self.info, now))

@@ -62,7 +62,9 @@ class Server:
         self._ask()
         return self._view(self.batches[int(key)])
 
-    def log(self, key: BatchId, start: int = 0, size: int = -1) -> LogPage:
+    def log(
+        self, key: BatchId, start: int = 0, size: int = -1, *, of: BatchId | None = None
+    ) -> LogPage:
         assert size == -1
         self._ask()
         entries = self._entries(self.batches[int(key)])

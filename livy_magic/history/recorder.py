@@ -14,10 +14,9 @@ import time
 from collections import deque
 from weakref import WeakValueDictionary
 
-from ..protocol.log_format import Line
+from ..protocol.log_format import Line, end_of_known
 from ..protocol.models import BatchInfo
 from ..threads import Shared
-from ..watch.log_tail import end_of_known
 from ..watch.snapshot import Snapshot
 from ..watch.watch import Watch
 from .history import History, current

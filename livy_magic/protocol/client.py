@@ -33,11 +33,13 @@ from urllib3.util import Retry
 
 from ..errors import NotFound, NotLivy, ServerError, Unauthorized, Unreachable
 from ..redact import mask_url, plain
-from .field_types import LARGEST_INT
+from .field_types import LARGEST_INT, no_path
 from .list_cache import ListCache
-from .models import BatchId, BatchInfo, BatchPage, BatchRequest, LogPage
+from .models import BatchId, BatchInfo, BatchPage, BatchRequest, LogPage, is_same_id
 
 PAGE = 100  # batches a listing request asks for
+ATTEMPTS = 3  # to read in parts a log that moves on meanwhile
+OVERLAP = 20  # entries that a part has in common with the one before
 
 # What a gateway says when it cannot tell whether the server behind it got the request.
 GATEWAY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
@@ -144,10 +146,51 @@ class LivyClient:
     def page(self, start: int = 0, size: int = PAGE) -> BatchPage:
         """Return some of the batches that the server keeps, the oldest first (protocol, part 2).
 
+        A server that hands out fewer views a request is asked again for the rest: Synapse gives 20
+        (dialects, part 3).
+
         Args:
             start: Position of the first one wanted.
             size: How many at most; 0 asks for the total alone.
         """
+        page = self._views_from(start, size)
+        end = min(start + size, page.total)
+        if not 0 < len(page.batches) < end - start:
+            return page
+        batches = list(self._backwards(end, start, step=len(page.batches)))
+        return BatchPage(start, page.total, tuple(reversed(batches)))
+
+    def newest(self) -> Iterator[BatchInfo]:
+        """Yield all batches that the server keeps, the newest first, each once."""
+        return self._backwards(self.page(size=0).total)
+
+    def _backwards(self, end: int, start: int = 0, step: int = PAGE) -> Iterator[BatchInfo]:
+        """Yield the batches from the one before position ``end`` back to ``start``, each once.
+
+        Batches that are removed meanwhile make the rest move towards the front: a backward reader may
+        meet some twice, but never misses one.
+
+        Args:
+            end: Position behind the first one.
+            start: Position of the last one.
+            step: How many are asked for at once, until an answer has fewer.
+        """
+        seen: set[BatchId] = set()
+        while end > start:
+            first = max(start, end - step)
+            page = self._views_from(first, end - first)
+            behind = first + len(page.batches)
+            if first < behind < min(end, page.total) and self._views_from(behind, 1).batches:
+                step = len(page.batches)  # the server gives no more at once
+                continue
+            for info in reversed(page.batches):
+                if info.id not in seen:
+                    seen.add(info.id)
+                    yield info
+            end = first
+
+    def _views_from(self, start: int, size: int) -> BatchPage:
+        """Return what the server answers to one request for a part of its list."""
         # start + size overflows in Livy, and the answer is then an empty list.
         query = {"from": start, "size": min(size, LARGEST_INT - start)}
         response, request = self._send("GET", "/batches", query=query)
@@ -157,40 +200,70 @@ class LivyClient:
         except (ValueError, RecursionError) as failure:
             raise _no_json(response, request) from failure
 
-    def newest(self) -> Iterator[BatchInfo]:
-        """Yield all batches that the server keeps, the newest first, each once.
-
-        The list is read backwards in pages. Batches that are removed meanwhile make the rest move
-        towards the front: a backward reader may meet some twice, but never misses one.
-        """
-        end = self.page(size=0).total
-        seen: set[BatchId] = set()
-        while end > 0:
-            start = max(0, end - PAGE)
-            for info in reversed(self.page(start, end - start).batches):
-                if info.id not in seen:
-                    seen.add(info.id)
-                    yield info
-            end = start
-
     def batch(self, key: BatchId) -> BatchInfo:
-        """Return the batch of this id or name."""
-        return BatchInfo.from_json(*self._call("GET", _path(key)))
+        """Return the batch of this id or name.
 
-    def state(self, key: BatchId) -> str:
-        """Return the state of the batch of this id or name."""
-        return BatchInfo.from_json(*self._call("GET", f"{_path(key)}/state")).state
+        Raises:
+            NotFound: There is none (any more).
+            NotLivy: The answer is about another batch, and nothing is known of this one.
+        """
+        if no_path(str(key)):
+            return self._listed(key)
+        answer, line = self._call("GET", _path(key))
+        info = BatchInfo.from_json(answer, line)
+        if not info.is_called(key):
+            raise other_batch(line)
+        return info
 
-    def log(self, key: BatchId, start: int = 0, size: int = -1) -> LogPage:
+    def state(self, key: BatchId, *, of: BatchId | None = None) -> str:
+        """Return the state of the batch of this id or name.
+
+        Args:
+            key: Id or name.
+            of: Its id, if that is known: the answer has to be about this one.
+
+        Raises:
+            NotFound, NotLivy: As :meth:`batch`.
+        """
+        answer, line = self._part(key, "state", of)
+        return BatchInfo.from_json(answer, line).state
+
+    def log(
+        self, key: BatchId, start: int = 0, size: int = -1, *, of: BatchId | None = None
+    ) -> LogPage:
         """Return a part of the log window of the batch of this id or name.
+
+        A server that hands out fewer entries a request is asked again for the rest.
 
         Args:
             key: Id or name.
             start: Position in the window that the server keeps, not in the log ever written.
             size: How many entries at most; negative for all.
+            of: Its id, if that is known: the answer has to be about this one.
+
+        Raises:
+            NotFound, NotLivy: As :meth:`batch`.
         """
-        query = {"from": start, "size": min(size, LARGEST_INT - start)}
-        return LogPage.from_json(*self._call("GET", f"{_path(key)}/log", query=query))
+
+        def part(start: int, size: int) -> LogPage:
+            query = {"from": start, "size": min(size, LARGEST_INT - start)}
+            return LogPage.from_json(*self._part(key, "log", of, query=query), start)
+
+        for _ in range(ATTEMPTS):
+            page: LogPage | None = (first := part(start, size))
+            overlap = min(len(first.entries) // 2, OVERLAP)
+            while page is not None:
+                missing = page.total - page.end
+                if size >= 0:
+                    missing = min(missing, size - len(page.entries))
+                if missing <= 0 or not page.entries:
+                    return page
+                more = part(page.end - overlap, -1 if size < 0 else overlap + missing)
+                before, page = page, page.joined(more, overlap)
+                if page is before:  # the server holds the rest back
+                    return page
+        # It moved on too fast. What came first is right, and the rest is left for the next time.
+        return LogPage(first.start, first.end, first.entries)
 
     def delete(self, key: BatchId) -> None:
         """Kill the batch of this id or name, and make the server forget it.
@@ -199,9 +272,37 @@ class LivyClient:
             NotFound: There is none (any more).
             NotLivy: Something else answered, and the batch may run on.
         """
-        answer, line = self._call("DELETE", _path(key), timeout=self._kill_timeout)
+        path = _path(self._listed(key).id if no_path(str(key)) else key)
+        answer, line = self._call("DELETE", path, timeout=self._kill_timeout)
         if not isinstance(answer, dict) or "msg" not in answer:
             raise NotLivy(f"{line}: the answer does not say that the batch is gone", request=line)
+
+    def _listed(self, key: BatchId) -> BatchInfo:
+        """Return the batch of a name to which no URL leads."""
+        for info in self.newest():
+            if info.is_called(key):
+                return info
+        line = f"GET {mask_url(self.url)}/batches"
+        raise NotFound(f"the list has no batch {key!r} ({line})", request=line)
+
+    def _part(
+        self,
+        key: BatchId,
+        part: str,
+        of: BatchId | None,
+        *,
+        query: Mapping[str, int] | None = None,
+    ) -> tuple[Any, str]:
+        """Ask for a part of what there is to know of a batch; return the answer and the request line."""
+        if no_path(str(key)):
+            key = of = self._listed(key).id
+        elif of is None and str(key).isdecimal():
+            of = key
+        answer, line = self._call("GET", f"{_path(key)}/{part}", query=query)
+        about = answer.get("id") if isinstance(answer, dict) else None
+        if None not in (of, about) and not is_same_id(about, of):
+            raise other_batch(line)
+        return answer, line
 
     # -- the funnel -----------------------------------------------------------------------------
 
@@ -279,8 +380,17 @@ class LivyClient:
 
 
 def _path(key: BatchId) -> str:
-    # A name may hold anything; one of digits only is an id (protocol, part 3).
+    # What has no_path() to it never comes here; a name of digits only is an id (protocol, part 3).
     return f"/batches/{quote(str(key), safe='')}"
+
+
+def other_batch(line: str) -> NotLivy:
+    """Return what is said of an answer about a batch that was not asked for."""
+    return NotLivy(
+        f"the answer is about another batch than was asked for ({line})\n"
+        "So nothing is known of this one: is it Livy that answers there, or a proxy?",
+        request=line,
+    )
 
 
 def _no_answer(failure: requests.RequestException, line: str) -> Unreachable:

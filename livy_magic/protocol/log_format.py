@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, TypeVar, get_args
 
 SPARK_MARK = "\u2063"
 """An invisible character that the private Livy's log pattern puts before each of Spark's own lines."""
@@ -30,6 +30,9 @@ JAVAS_WARNING = "WARNING: Using incubator modules: jdk.incubator.vector"
 
 Kind: TypeAlias = Literal["program", "spark", "diagnostics", "gap"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +87,15 @@ def split_sections(entries: Sequence[str], start: int = 0) -> Sections:
 def looks_like_sparks(text: str) -> bool:
     """Say whether a line is laid out as those of Spark's own log are, where no mark tells them."""
     return _SPARK_LAYOUT.match(text) is not None
+
+
+def end_of_known(known: Sequence[T], lines: Sequence[T], furthest: int) -> int:
+    """Return how many of ``lines`` are known: the last position that fits, at ``furthest``.
+
+    A position fits when the lines before it, as far as both go, are the last known ones.
+    """
+    for end in range(min(furthest, len(lines)) if known else 0, 0, -1):
+        both = min(end, len(known))
+        if known[-1] == lines[end - 1] and known[-both:] == lines[end - both : end]:
+            return end
+    return 0

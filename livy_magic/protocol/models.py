@@ -16,7 +16,19 @@ from typing import Any, TypeAlias
 
 from ..errors import InvalidRequest, NotLivy
 from ..redact import is_secret, mask_body, plain
-from .field_types import Arguments, Conf, Count, EntryError, FieldType, Name, Size, Text, Texts
+from .field_types import (
+    Arguments,
+    Conf,
+    Count,
+    EntryError,
+    FieldType,
+    Name,
+    Size,
+    Text,
+    Texts,
+    no_path,
+)
+from .log_format import end_of_known
 
 BatchId: TypeAlias = int | str  # Livy counts; other servers that speak the API use GUIDs
 
@@ -301,6 +313,25 @@ class BatchInfo:
             log=_lines(value.get("log")),
         )
 
+    @property
+    def address(self) -> BatchId:
+        """What the server is asked for: the name, as ids start anew with the server.
+
+        The id where there is no name, or none that a URL can carry; Livy takes digits for an id.
+        """
+        name = self.name
+        return self.id if name is None or name.isdecimal() or no_path(name) else name
+
+    def is_called(self, key: BatchId) -> bool:
+        """Say whether an id or name is this batch's."""
+        return key == self.name or is_same_id(self.id, key)
+
+
+def is_same_id(known: object, key: object) -> bool:
+    """Say whether two ids are one: 7 is ``"7"``, and Livy reads ``"007"`` so; GUIDs have no case."""
+    one, other = str(known).casefold(), str(key).casefold()
+    return one == other or (other.isdecimal() and len(other) < 100 and one == str(int(other)))
+
 
 @dataclass(frozen=True)
 class BatchPage:
@@ -332,8 +363,13 @@ class LogPage:
     entries: tuple[str, ...]
 
     @classmethod
-    def from_json(cls, value: object, request: str) -> LogPage:
-        """Read a log answer; ``request`` is the request line, for the error.
+    def from_json(cls, value: object, request: str, start: int = 0) -> LogPage:
+        """Read a log answer.
+
+        Args:
+            value: What the server answered.
+            request: The request line, for the error.
+            start: What was asked for, in case that the answer does not say.
 
         Raises:
             NotLivy: It is no log.
@@ -341,12 +377,33 @@ class LogPage:
         if not isinstance(value, dict) or "log" not in value:
             raise NotLivy(f"{request}: the answer is no log", request=request)
         entries = _lines(value.get("log"))
-        start, total = value.get("from"), value.get("total")
-        return cls(
-            start=start if isinstance(start, int) else 0,
-            total=total if isinstance(total, int) else len(entries),
-            entries=entries,
-        )
+        given, total = value.get("from"), value.get("total")
+        start = max(0, given if isinstance(given, int) else start)
+        return cls(start, total if isinstance(total, int) else start + len(entries), entries)
+
+    @property
+    def end(self) -> int:
+        """Position behind the last entry."""
+        return self.start + len(self.entries)
+
+    def joined(self, more: LogPage, overlap: int) -> LogPage | None:
+        """Return this and a later answer, that begins with the last entries of this one, as one.
+
+        Meanwhile lines may have come, and the window have moved: so what both have is found by
+        content, as :func:`end_of_known` has it.
+
+        Args:
+            more: The later answer.
+            overlap: How many entries both would have if nothing moved.
+
+        Returns:
+            This one itself when the other has nothing new; None when they do not join.
+        """
+        met = end_of_known(self.entries, more.entries, self.end - more.start)
+        if 2 * met < overlap:  # fewer could be chance
+            return None
+        entries = self.entries + more.entries[met:]
+        return LogPage(more.end - len(entries), more.total, entries) if more.entries[met:] else self
 
 
 def _text(value: object) -> str | None:

@@ -54,17 +54,9 @@ def by_name(client: LivyClient, name: str) -> BatchInfo | None:
         ServerError: Nobody can say, this time.
     """
     try:
-        found = client.batch(name)
+        return client.batch(name)
     except NotFound:
         return None
-    if found.name not in {None, name}:
-        raise other_batch(f"GET /batches/{name}")
-    return found
-
-
-def other_batch(line: str) -> NotLivy:
-    """Return what is said of an answer about a batch that was not asked for."""
-    return NotLivy(f"the answer is about another batch ({line})", request=line)
 
 
 def is_mine(found: BatchInfo, name: str, user: str | None, held: Sequence[BatchId]) -> bool:

@@ -10,11 +10,13 @@ from pathlib import PurePath
 
 from ..protocol.models import Code
 
+LONGEST_STEM = 100  # characters of a file's or notebook's name in a batch's
+
 
 def unique(file: str | Code) -> str:
     """Return a name that nobody has: the stem of the file or notebook, and 50 random bits."""
     stem = PurePath(file).stem if isinstance(file, str) else _notebook_stem()
-    return f"{stem or 'notebook'}-{_random(10)}"
+    return f"{_usable(stem) or 'notebook'}-{_random(10)}"
 
 
 def is_unique(name: str) -> bool:
@@ -25,6 +27,12 @@ def is_unique(name: str) -> bool:
 def another(name: str) -> str:
     """Return ``name`` with a suffix, for when it is held."""
     return f"{name}-{_random(4)}"
+
+
+def _usable(stem: str) -> str:
+    """Return a stem with nothing in it that a batch's name may not have (see ``kinds.Name``)."""
+    signs = ("-" if sign in ";%/" or not sign.isprintable() else sign for sign in stem)
+    return "".join(signs)[:LONGEST_STEM].strip()
 
 
 def _notebook_stem() -> str:

@@ -29,7 +29,7 @@ from ..errors import (
 )
 from ..history import History, Intent
 from ..progress import Report, silent
-from ..protocol.client import LivyClient
+from ..protocol.client import LivyClient, other_batch
 from ..protocol.models import BatchInfo
 from .evidence import (
     AFTER_REGISTERING,
@@ -38,7 +38,6 @@ from .evidence import (
     is_away,
     is_mine,
     is_unborn,
-    other_batch,
     verdict,
 )
 from .names import is_unique
@@ -212,7 +211,7 @@ class _Submission:
         if found is None or self._is_anothers(found) or not is_unborn(found):
             return
         # Whoever may not see a batch's log is shown an empty one, but only in its view.
-        if self._client.log(found.id).entries:
+        if self._client.log(found.id, of=found.id).entries:
             return
         with contextlib.suppress(NotFound):
             self._client.delete(found.id)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
 
 from ..protocol.log_format import (
     JAVAS_WARNING,
@@ -24,6 +23,7 @@ from ..protocol.log_format import (
     SPARK_MARK,
     STDERR,
     Line,
+    end_of_known,
     looks_like_sparks,
     split_sections,
 )
@@ -33,8 +33,6 @@ WHOLE = 500  # lines in a window up to which all of it is asked for
 ANCHOR = 80  # known lines that are asked for again, before the news, when it is longer
 TRUSTED = 50  # of these, lines that have to be met again: fewer could be chance
 REMEMBERED = 1000  # known lines by which the place in a window is found again
-
-T = TypeVar("T")
 
 
 class Glimpses:
@@ -93,6 +91,7 @@ class LogTail:
         self._refused: tuple[int, list[str]] = (0, [])  # a part, until the whole window comes
         self._marked = False
         self._broken = False
+        self._held_back = False
 
     @property
     def is_anothers(self) -> bool:
@@ -141,6 +140,7 @@ class LogTail:
             *_gap(self._stderr, len(sections.stderr), met_stderr),
             *self._classified(sections.stderr[met_stderr:]),
             *self._new_diagnostics(sections.diagnostics),
+            *self._held(page.total - page.end),
         ]
         self._stderr = sections.stderr or self._stderr
         anchor = max(ANCHOR, 2 * self._slid)  # when it slides, they move out of it meanwhile
@@ -182,6 +182,14 @@ class LogTail:
         else:
             yield Line(text, "program")
 
+    def _held(self, count: int) -> Iterator[Line]:
+        """Yield a gap where the server begins to hold back lines that it says it has."""
+        if count > 0 and not self._held_back:
+            yield Line(
+                f"… the server says that it has {count} more, and hands out none of them …", "gap"
+            )
+        self._held_back = count > 0
+
     def _new_diagnostics(self, section: list[str]) -> Iterator[Line]:
         """Yield the diagnostics when they changed: each replaces the one before as a whole."""
         if section and section != self._diagnostics:
@@ -203,15 +211,3 @@ def _gap(known: list[str], kept: int, met: int) -> list[Line]:
     else:
         return []
     return [Line(text, "gap")]
-
-
-def end_of_known(known: list[T], lines: list[T], furthest: int) -> int:
-    """Return how many of ``lines`` are known: the last position that fits, at ``furthest``.
-
-    A position fits when the lines before it, as far as both go, are the last known ones.
-    """
-    for end in range(min(furthest, len(lines)) if known else 0, 0, -1):
-        both = min(end, len(known))
-        if known[-1] == lines[end - 1] and known[-both:] == lines[end - both : end]:
-            return end
-    return 0

@@ -12,7 +12,7 @@ from ..errors import LivyError, NotFound, ServerError, Unauthorized
 from ..protocol.client import LivyClient
 from ..protocol.identity import contradicts
 from ..protocol.log_format import KINDS, Kind, Line
-from ..protocol.models import BatchId, BatchInfo, is_final
+from ..protocol.models import BatchInfo, LogPage, is_final
 from ..threads import Published
 from .captured_log import CapturedLog, Piece, backwards
 from .log_tail import Glimpses, LogTail
@@ -58,7 +58,7 @@ class Watch(Published[Snapshot]):
         now = clock()
         self._watcher = watcher
         self._clock = clock
-        self._key: BatchId = info.name or info.id  # ids start anew with the server, names do not
+        self._key = info.address
         self._snapshot = Snapshot(
             info,
             first_seen=now if submitted is None else submitted,
@@ -353,17 +353,20 @@ class Watch(Published[Snapshot]):
         """Return the new lines; and why not, if the state can be seen, but the log cannot."""
         self._read = self._clock()
         try:
-            page = client.log(self._key, *self._tail.next_query())
+            page = self._log_page(client)
             self._has_log = bool(page.entries)
             lines = self._tail.feed(page)
             if lines is None:
-                lines = self._tail.feed(client.log(self._key, *self._tail.next_query())) or []
+                lines = self._tail.feed(self._log_page(client)) or []
         except NotFound:
             raise
         except ServerError as failure:
             return [], failure
         self._unread = 0.0
         return lines, None
+
+    def _log_page(self, client: LivyClient) -> LogPage:
+        return client.log(self._key, *self._tail.next_query(), of=self._info.id)
 
     def _time_for_last_lines(self, log_error: LivyError | None) -> float:
         """Return how long after the end lines may still come."""

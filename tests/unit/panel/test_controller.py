@@ -54,7 +54,9 @@ class Server:
                 return info
         raise NotFound("no such batch", request="GET")
 
-    def log(self, key: BatchId, start: int = 0, size: int = -1) -> LogPage:
+    def log(
+        self, key: BatchId, start: int = 0, size: int = -1, *, of: BatchId | None = None
+    ) -> LogPage:
         assert self.reads.wait(SOON)
         entries = ["stdout: ", *self.logs.get(self.batch(key).id, ()), "\nstderr: "]
         return LogPage(start, len(entries), tuple(entries[start:]))

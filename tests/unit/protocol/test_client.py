@@ -102,7 +102,7 @@ def test_a_delete_passes_the_csrf_filter(client, wire):
     ("key", "path"), [("a/b é?", "a%2Fb%20%C3%A9%3F"), (12, "12"), ("7f-guid", "7f-guid")]
 )
 def test_names_and_ids_of_any_kind_are_encoded_in_the_path(client, wire, key, path):
-    wire.get(f"{URL}/batches/{path}", json={"id": 1, "state": "running"})
+    wire.get(f"{URL}/batches/{path}", json={"id": 12, "name": key, "state": "running"})
     assert client.batch(key).state == "running"
     assert wire.calls[0].request.url == f"{URL}/batches/{path}"
 

@@ -61,7 +61,7 @@ def test_extra_members_for_other_servers_are_sent_as_they_are():
         ({"file": ""}, "file: '' is empty; for example hdfs:///jobs/etl.py"),
         ({"file": Code("  \n")}, "has no code"),
         ({"name": "123"}, "name: '123' is all digits, which Livy takes for a batch id"),
-        ({"name": "a\nb"}, "control characters"),
+        ({"name": "a\nb"}, "invisible character U+000A; leave it out"),
         ({"driver_memory": "lots"}, "driverMemory: 'lots' is no memory size"),
         ({"driver_memory": "512"}, "for example 2g"),
         ({"executor_memory": "4.5g"}, "executorMemory: '4.5g'"),

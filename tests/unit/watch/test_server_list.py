@@ -165,7 +165,7 @@ def test_the_list_that_somebody_looks_at_serves_the_watches_as_well() -> None:
         server.asked.clear()
         watcher.server_list.refresh()
         watcher._ticked = 0.0
-        server.log = lambda *_: None  # type: ignore[attr-defined] # the log is another matter
+        server.log = lambda *_, **__: None  # type: ignore[attr-defined] # the log is another matter
         watcher.tick()
     assert len(server.asked) == 1
     assert server.single == []

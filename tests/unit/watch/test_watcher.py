@@ -74,7 +74,9 @@ class Server:
         batches = [self._view(batch) for batch in self.batches.values()]
         return BatchPage(start, len(batches), tuple(batches[start : start + size]))
 
-    def log(self, key: BatchId, start: int = 0, size: int = -1) -> LogPage:
+    def log(
+        self, key: BatchId, start: int = 0, size: int = -1, *, of: BatchId | None = None
+    ) -> LogPage:
         self.before_log()
         batch = self._find("log", key)
         if self.log_down is not None:
