@@ -30,7 +30,7 @@ def another(name: str) -> str:
 
 
 def _usable(stem: str) -> str:
-    """Return a stem with nothing in it that a batch's name may not have (see ``kinds.Name``)."""
+    """Return a stem with nothing in it that a batch's name may not have (see ``protocol.field_types.Name``)."""
     signs = ("-" if sign in ";%/" or not sign.isprintable() else sign for sign in stem)
     return "".join(signs)[:LONGEST_STEM].strip()
 
