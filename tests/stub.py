@@ -41,6 +41,7 @@ class Livy:
         self.batches = 1
         self.keeps = 200
         self.short = False
+        self.most = 0
         self.written: list[int] = [0]  # lines of each batch
         self.step = 0  # lines by which a log grows each time it is read, until all are there
         self.read: dict[int, int] = {}  # lines of such a log that are there
@@ -59,6 +60,7 @@ class Livy:
         self.batches = told.get("batches", self.batches)
         self.keeps = told.get("keeps", self.keeps)
         self.short = told.get("short", self.short)
+        self.most = told.get("most", self.most)
         self.ended = set(told.get("ended", ()))
         self.status = told.get("status", self.status)
         self.message = told.get("message", self.message)
@@ -84,7 +86,8 @@ class Livy:
         parts = path.strip("/").split("/")
         if len(parts) == 1:
             start = query.get("from", 0)
-            chosen = range(self.batches)[start : start + query.get("size", 100)]
+            size = min(query.get("size", 100), self.most or self.batches)
+            chosen = range(self.batches)[start : start + size]
             views = [self.view(number) for number in chosen]
             return {"from": start, "total": self.batches, "sessions": views}
         number = self.number(unquote(parts[1]))
@@ -95,7 +98,8 @@ class Livy:
             first = max(0, end - self.keeps)
             start, total = query.get("from", 0), end - first + 2
             size = query.get("size", 100)
-            part = self.entries(number, first, end, start, total if size < 0 else start + size)
+            size = min(total if size < 0 else size, self.most or total)
+            part = self.entries(number, first, end, start, start + size)
             if self.step:
                 self.read[number] = end + self.step
             self.counts["log"] += sum(len(line) + 1 for line in part)
@@ -219,6 +223,7 @@ class Stub:
             step: Of those, so many are there at first, and so many more each time they were read.
             flows: From now on these batches write so many lines a second: ``{batch: lines}``.
             keeps: How many lines of each the server keeps.
+            most: Views and log entries that it hands out at once; 0 for all that are asked for.
             short: Lines only say their number, from 0: ``line 17``.
             ended: The numbers of those that have succeeded; of none when it is not said.
             status: With which HTTP status everything is answered from now on: ``401 Unauthorized``.

@@ -146,8 +146,9 @@ class LivyClient:
     def page(self, start: int = 0, size: int = PAGE) -> BatchPage:
         """Return some of the batches that the server keeps, the oldest first (protocol, part 2).
 
-        A server that hands out fewer views a request is asked again for the rest: Synapse gives 20
-        (dialects, part 3).
+        A server that hands out fewer views a request, as 20 (dialects, part 3), is asked again for
+        the rest. What it keeps is its ``total``: one that counts only what it hands out cannot be told
+        from one that has no more.
 
         Args:
             start: Position of the first one wanted.
