@@ -53,7 +53,7 @@ def _calling_frame() -> FrameType | None:
     for _ in range(frame.f_locals.get("_stack_depth", 1)):
         frame = frame.f_back if frame is not None else None
     # An alias of a magic, and the magic of an older IPython's `magic()`, are run from within IPython.
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("IPython."):
+    while frame is not None and str(frame.f_globals.get("__name__")).startswith("IPython."):
         frame = frame.f_back
     return frame
 

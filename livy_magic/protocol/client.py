@@ -39,7 +39,6 @@ from .models import BatchId, BatchInfo, BatchPage, BatchRequest, LogPage, is_sam
 
 PAGE = 100  # batches a listing request asks for
 ATTEMPTS = 3  # to read in parts a log that moves on meanwhile
-OVERLAP = 20  # entries that a part has in common with the one before
 
 # What a gateway says when it cannot tell whether the server behind it got the request.
 GATEWAY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
@@ -244,6 +243,7 @@ class LivyClient:
 
         Raises:
             NotFound, NotLivy: As :meth:`batch`.
+            ServerError: It has to be read in parts, and moves on too fast for that.
         """
 
         def part(start: int, size: int) -> LogPage:
@@ -251,8 +251,9 @@ class LivyClient:
             return LogPage.from_json(*self._part(key, "log", of, query=query), start)
 
         for _ in range(ATTEMPTS):
-            page: LogPage | None = (first := part(start, size))
-            overlap = min(len(first.entries) // 2, OVERLAP)
+            page: LogPage | None
+            page = part(start, size)
+            overlap = len(page.entries) // 2  # of each part with the one before
             while page is not None:
                 missing = page.total - page.end
                 if size >= 0:
@@ -263,8 +264,10 @@ class LivyClient:
                 before, page = page, page.joined(more, overlap)
                 if page is before:  # the server holds the rest back
                     return page
-        # It moved on too fast. What came first is right, and the rest is left for the next time.
-        return LogPage(first.start, first.end, first.entries)
+        line = f"GET {mask_url(self.url)}/batches/{key}/log"
+        raise ServerError(
+            f"the log moves on faster than the server hands out its parts ({line})", request=line
+        )
 
     def delete(self, key: BatchId) -> None:
         """Kill the batch of this id or name, and make the server forget it.
