@@ -71,10 +71,10 @@ def test_everything_that_is_watched_is_seen(livy, server):
 
 
 def test_the_roster_of_the_panel_has_them_all(livy):
-    roster = livy.watcher.roster
-    roster.look()
-    roster.look()
-    assert [info.id for info in roster.snapshot.batches] == list(range(BATCHES))
+    server_list = livy.watcher.server_list
+    server_list.look()
+    server_list.look()
+    assert [info.id for info in server_list.snapshot.batches] == list(range(BATCHES))
 
 
 def test_what_is_removed_meanwhile_hides_no_other_batch(wire):
