@@ -169,6 +169,8 @@ class Launcher(NamedTuple):
             modules = self.ask([java, "--list-modules"], environment).out.decode()
             if f"{_VECTOR_MODULE}@" not in modules:
                 command.remove(_VECTOR_OPTION)
+        place = command.index("-cp") + 1
+        command[place] = os.pathsep.join(_without_repeats(command[place].split(os.pathsep)))
         if not said:
             self._keep(file, command)
         return command
@@ -202,6 +204,22 @@ def _is_unread(flag: str, value: str) -> bool:
 
 def _flat(options: Iterable[Option]) -> list[str]:
     return [word for option in options for word in option]
+
+
+def _without_repeats(parts: Sequence[str]) -> list[str]:
+    """Return a class path on which no jar stands twice: Java uses a class-data archive on no other.
+
+    Spark 4 names one of its jars, and then all of their folder. So that folder is spelled out, in the
+    order in which Java itself would read it.
+    """
+    spelled_out: list[str] = []
+    for part in parts:
+        folder, wildcard, _ = part.rpartition("/*")
+        if wildcard and any(other.startswith(f"{folder}/") for other in spelled_out):
+            spelled_out += [str(jar) for jar in Path(folder).iterdir() if jar.suffix == ".jar"]
+        else:
+            spelled_out.append(part)
+    return list(dict.fromkeys(spelled_out))
 
 
 def _kept(file: Path) -> list[str] | None:

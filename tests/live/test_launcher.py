@@ -31,6 +31,15 @@ exec '{java}' "$@"
 """
 
 
+def jars(class_path: str) -> Iterator[str]:
+    """Yield what is on a class path, wildcards in Java's order."""
+    for part in class_path.split(":"):
+        if part.endswith("/*"):
+            yield from map(str, Path(part[:-2]).iterdir())
+        else:
+            yield part
+
+
 class Machine:
     """Spark, with a Java that writes down how a batch starts it, and folders as a server has them."""
 
@@ -102,6 +111,8 @@ class Machine:
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         words = (self.folder / "words").read_text().split("\0")
         start = [word for word in words[: words.index(SPARK_SUBMIT)] if word != VECTOR_OPTION]
+        place = start.index("-cp") + 1
+        start[place] = ":".join(dict.fromkeys(jars(start[place])))
         return [*start, self.environment().get("LD_LIBRARY_PATH", "")]
 
     def arguments(self) -> list[str]:

@@ -320,7 +320,7 @@ def test_stop_leaves_no_process_and_no_way_in(
     assert local.find() is None
     assert not local.stop()
     kept = {path.name for path in next(base.glob("servers/*/")).iterdir()}
-    assert kept == {"livy.log", "supervisor.log", "staging"}
+    assert kept == {"answers", "livy.log", "supervisor.log", "staging"}
 
 
 def test_what_a_killed_supervisor_leaves_behind_is_gone_after_the_next_start(
