@@ -188,11 +188,14 @@ class Launcher(NamedTuple):
 
     def _keep(self, file: Path, command: Sequence[str]) -> None:
         """Write an answer all at once, and readable by its owner only; remove the oldest ones."""
-        descriptor, new = tempfile.mkstemp(dir=self.answers)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as text:
-            json.dump(command, text)
-        Path(new).replace(file)
-        newest_first = sorted(self.answers.iterdir(), key=_age)
+        try:
+            descriptor, new = tempfile.mkstemp(dir=self.answers)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as text:
+                json.dump(command, text)
+            Path(new).replace(file)
+        except OSError as problem:  # the batch can do without
+            self.tell(f"livy_magic: cannot write to {self.answers}: {problem.strerror}\n".encode())
+        newest_first = sorted(self.answers.glob("*"), key=_age)
         for old in newest_first[_KEPT:]:
             old.unlink(missing_ok=True)
 
@@ -226,7 +229,7 @@ def _kept(file: Path) -> list[str] | None:
     """Return a kept answer; None if there is none, or it no longer holds."""
     try:
         command: list[str] = json.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # ValueError: emptied by a crash of the machine
         return None
     # The launcher looks which parts of the class path are folders, and writes a slash behind these.
     parts = command[command.index("-cp") + 1].split(os.pathsep)

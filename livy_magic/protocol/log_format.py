@@ -24,6 +24,8 @@ _SPARK_LAYOUT = re.compile(
     # What spark-submit knows of an application on YARN, in lines below one of its log.
     r"|\t (?:client token|diagnostics|ApplicationMaster (?:host|RPC port)|queue|start time"
     r"|final status|tracking URL|user): "
+    # Before its log begins, where nothing configures that.
+    r"|Using Spark's default log4j profile: "
 )
 # What Java says first of all, to its standard error, when Spark 4 has it load that module.
 JAVAS_WARNING = "WARNING: Using incubator modules: jdk.incubator.vector"

@@ -35,7 +35,7 @@ def jars(class_path: str) -> Iterator[str]:
     """Yield what is on a class path, wildcards in Java's order."""
     for part in class_path.split(":"):
         if part.endswith("/*"):
-            yield from map(str, Path(part[:-2]).iterdir())
+            yield from (str(jar) for jar in Path(part[:-2]).iterdir() if jar.suffix == ".jar")
         else:
             yield part
 

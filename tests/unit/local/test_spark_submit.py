@@ -243,6 +243,32 @@ def test_sigterm_ends_all_of_a_batch_that_ignores_it(submit: Submit) -> None:
     assert all(map(is_gone, members))
 
 
+def test_sigterm_ends_a_batch_whose_launcher_still_runs(submit: Submit, tmp_path: Path) -> None:
+    launcher = f"sleep 300 & echo $! >'{tmp_path}/new'; mv '{tmp_path}/new' '{tmp_path}/pid'; wait"
+    with submit("echo never run", launcher=launcher) as process:
+        deadline = time.monotonic() + 10
+        while not (tmp_path / "pid").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.terminate()
+        assert process.wait(10) == 128 + signal.SIGTERM
+        assert process.stdout
+        assert process.stdout.read() == ""
+    assert is_gone(int((tmp_path / "pid").read_text()))
+    assert not list((tmp_path / "scratch").iterdir())
+    assert not list((tmp_path / "answers").iterdir())
+
+
+def test_a_java_that_was_removed_is_said_in_the_log(submit: Submit, tmp_path: Path) -> None:
+    gone = f"sleep 0.1; rm '{tmp_path}/java/bin/java'"
+    with submit("echo never run", launcher=gone) as process:
+        output = process.communicate()[0]
+    assert output == (
+        f"livy_magic: {tmp_path}/java/bin/java cannot be started: No such file or directory\n"
+    )
+    assert process.returncode == 1
+
+
 def test_a_batch_has_time_to_end_by_itself(submit: Submit) -> None:
     with submit(
         "trap 'sleep 0.3; echo cleaned up; exit 0' TERM; echo ready; sleep 300 & wait"

@@ -481,6 +481,11 @@ def test_without_a_mark_they_are_known_by_their_layout() -> None:
     ]
 
 
+def test_that_sparks_log_is_not_configured_is_no_output() -> None:
+    said = "Using Spark's default log4j profile: org/apache/spark/log4j2-defaults.properties"
+    assert kinds(said) == [Line(said, "spark")]
+
+
 def test_what_spark_submit_reports_of_yarn_is_no_output() -> None:
     report = [
         "26/11/26 08:49:53 INFO Client: ",
