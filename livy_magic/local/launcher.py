@@ -73,7 +73,7 @@ class Refused(Exception):
     """There is no command, for a reason that the user was told.
 
     Attributes:
-        code: The exit code that the batch is to have.
+        code: That of the program that gives none; negative, if a signal ended it.
     """
 
     def __init__(self, code: int) -> None:

@@ -110,11 +110,9 @@ def main(argv: Sequence[str]) -> int:
     try:
         return run(settings, scratch, signals, options, application)
     except Refused as refused:
-        return refused.code
+        return exit_code(refused.code)
     except Stopped:
-        return 128 + signal.SIGTERM
-    except OSError as problem:
-        sys.exit(f"livy_magic: {problem.filename} cannot be started: {problem.strerror}")
+        return exit_code(-signal.SIGTERM)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -236,6 +234,11 @@ def run(
         printing.join(_GRACE)  # what got away, where marks cannot be read, may keep the pipe open
     if code not in (0, 1):  # 1 is Python's own after a traceback, which says more
         print(f"livy_magic: the program {how_it_ended(code)}", flush=True)  # noqa: T201
+    return exit_code(code)
+
+
+def exit_code(code: int) -> int:
+    """Return the exit code that a shell makes of a process's return code."""
     return code if code >= 0 else 128 - code
 
 
@@ -246,14 +249,17 @@ def _started(
     error: int | BinaryIO,
 ) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own."""
-    return subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,  # Livy's end stays open: a batch that asks would wait for ever
-        stdout=out,
-        stderr=error,
-        start_new_session=True,
-    )
+    try:
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,  # Livy's end stays open: a batch that asks would wait for ever
+            stdout=out,
+            stderr=error,
+            start_new_session=True,
+        )
+    except OSError as problem:
+        sys.exit(f"livy_magic: {command[0]} cannot be started: {problem.strerror}")
 
 
 def _ended(child: subprocess.Popen[bytes], signals: int, mark: str) -> int:
