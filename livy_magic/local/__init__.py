@@ -18,6 +18,7 @@ user's kernels in this environment.
 ``cookie``         how the owner is let in
 ``print_cookie``   the same for a shell: ``curl --cookie "$(…)"``
 ``layout``         files and locks
+``admission``      how many batches run at once, and which one is next
 ``processes``      finding and ending what belongs to a server
 ``environment``    the variables that all of this starts with
 =================  ================================================================================
