@@ -52,6 +52,8 @@ def status_line(snapshot: Snapshot) -> str:
         return f"{line} when last seen at {_clock(snapshot.stale_since)}; cannot be seen now: " + (
             first_line(snapshot.error)
         )
+    if snapshot.waits:
+        return f"{line}; {snapshot.waits}"
     return f"{line}; {_stillborn(info)}" if snapshot.stillborn else line
 
 
@@ -69,7 +71,8 @@ def card(snapshot: Snapshot, lines: Sequence[str]) -> str:
     facts.append(_span(f"batch {info.id}"))
     if info.name:
         facts.append(_span(plain(info.name), "font-weight:600"))
-    facts += [_span(plain(text), "opacity:.7") for text in (_times(snapshot), info.app_id) if text]
+    news = (_times(snapshot), snapshot.waits, info.app_id)
+    facts += [_span(plain(text), "opacity:.7") for text in news if text]
     facts += [_link(url, text) for url, text in links(info)]
     trouble = ""
     if snapshot.recalled:

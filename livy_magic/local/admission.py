@@ -8,7 +8,6 @@ that ends, so no place is lost when one is killed. Only the standard library is 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -52,10 +51,10 @@ class Queue:
 
     Args:
         folder: Where their tickets are.
-        most: Return how many may run at once, from how many do.
+        most: Returns how many may run at once, from how many do.
     """
 
-    def __init__(self, folder: Path, most: Callable[[int], int] = most_at_once) -> None:
+    def __init__(self, folder: Path, most: Callable[[int], int]) -> None:
         self._folder = folder
         self._most = most
 
@@ -71,7 +70,7 @@ class Queue:
         ticket = self._folder / f"{_WAITING}-{_began():020d}-{os.getpid():010d}"
         with self._alone():
             held = os.open(ticket, os.O_CREAT | os.O_RDWR, 0o600)
-            fcntl.flock(held, fcntl.LOCK_EX)
+            _lock(held)
         try:
             told = 0
             while ahead := self._ahead(ticket):
@@ -103,8 +102,19 @@ class Queue:
     def _alone(self) -> Iterator[None]:
         """Keep other processes from looking at the tickets meanwhile."""
         with (self._folder / "lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            _lock(file.fileno())
             yield
+
+
+def _lock(descriptor: int, *, wait: bool = True) -> bool:
+    """Lock a file until it is closed; return whether that was possible, where it does not wait."""
+    import fcntl  # Windows has none, and must be able to import the rest
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _running(ticket: Path) -> Path:
@@ -114,9 +124,7 @@ def _running(ticket: Path) -> Path:
 def _is_held(ticket: Path) -> bool:
     """Return whether the ticket's process lives; the ticket of one that does not is removed."""
     with contextlib.suppress(FileNotFoundError), ticket.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock(file.fileno(), wait=False):
             return True
         ticket.unlink()
     return False

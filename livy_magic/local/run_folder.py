@@ -97,6 +97,7 @@ def write(
     archives: Archives,
     *,
     ui: bool,
+    batches: int = 0,
     submit: Path | None = None,
 ) -> None:
     """Write all that Livy and its batches need into an empty run folder.
@@ -107,6 +108,7 @@ def write(
         java: The Java that they run on.
         archives: With which they start sooner.
         ui: Whether running batches have Spark's web page.
+        batches: How many run at once; 0 leaves it to this machine's cores and memory.
         submit: What Livy runs instead of our own spark-submit.
     """
     run = folder.run
@@ -137,6 +139,9 @@ def write(
         scratch=str(run / "scratch"),
         archives=str(archives.folder),
         answers=str(folder.answers),
+        queue=str(run / "queue"),
+        batches=batches,
+        mark=SPARK_MARK,
     )
     (run / "spark-submit.json").write_text(json.dumps(settings._asdict()), "utf-8")
     ours = spark_submit.program(run / "spark-submit.json")

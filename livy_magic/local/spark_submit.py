@@ -8,9 +8,12 @@ this package (``program``). It
 * adds Spark properties of the private server, which the user's own override, and the class-data
   archives, with which Java starts sooner (``archives``);
 * starts Java as Spark's spark-submit would (``launcher``);
+* waits for a place, where more batches were submitted than this machine can run at once
+  (``admission``);
 * keeps the batch in a session of its own and marks it, and ends all that belongs to it when the
   batch ends or Livy asks for it. Livy's own way, SIGTERM for the one process that it knows, leaves
   PySpark's Python driver behind (protocol, part 4);
+* removes what Spark made in the notebook's folder and left empty;
 * passes on what the batch prints, as UTF-8 in any case: at the first byte that is not, Livy would
   stop reading for good.
 """
@@ -20,6 +23,7 @@ from __future__ import annotations
 import codecs
 import json
 import os
+import select
 import shlex
 import shutil
 import signal
@@ -29,10 +33,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from .admission import Queue, most_at_once
 from .launcher import Answer, Ask, Launcher, Option, Refused
 
 MASTER = "local[*]"  # where the private Livy runs its batches
@@ -68,6 +73,9 @@ class Settings(NamedTuple):
         scratch: Folder in which each batch gets one of its own while it runs.
         archives: Folder of the class-data archives, which need not be there yet.
         answers: Folder of the launcher's answers.
+        queue: Folder of the tickets of batches that run or wait.
+        batches: How many may run at once; 0 leaves it to this machine's cores and memory.
+        mark: What each line of Spark's own log begins with.
     """
 
     spark_home: str
@@ -79,6 +87,9 @@ class Settings(NamedTuple):
     scratch: str
     archives: str
     answers: str
+    queue: str
+    batches: int
+    mark: str
 
 
 class Stopped(Exception):
@@ -108,7 +119,8 @@ def main(argv: Sequence[str]) -> int:
         sys.exit(f"livy_magic: cannot work in the notebook's folder {folder}: {problem.strerror}")
     scratch = tempfile.mkdtemp(dir=settings.scratch)
     try:
-        return run(settings, scratch, signals, options, application)
+        with _place(settings, signals), _tidied(Path.cwd()):
+            return run(settings, scratch, signals, options, application)
     except Refused as refused:
         return exit_code(refused.code)
     except Stopped:
@@ -190,6 +202,49 @@ def environment(settings: Settings, scratch: str) -> dict[str, str]:
         "PWD": str(Path.cwd()),
         MARK: scratch,
     }
+
+
+def _place(settings: Settings, signals: int) -> AbstractContextManager[None]:
+    """Return a place among the batches that run, which is waited for when it is entered.
+
+    Raises:
+        Stopped: Livy asks to end the batch before its turn has come.
+    """
+
+    def pause(seconds: float) -> None:
+        readable, _, _ = select.select([signals], [], [], seconds)
+        if readable and os.read(signals, 1)[0] != signal.SIGCHLD:
+            raise Stopped
+
+    def tell(ahead: int) -> None:
+        others = "1 other batch" if ahead == 1 else f"{ahead} other batches"
+        now = time.strftime("%y/%m/%d %H:%M:%S")
+        why = "this machine runs no more at once; LIVY_LOCAL_BATCHES sets how many"
+        print(f"{settings.mark}{now} INFO livy_magic: waits for {others}: {why}", flush=True)  # noqa: T201
+
+    def most(running: int) -> int:
+        return settings.batches or most_at_once(running)
+
+    return Queue(Path(settings.queue), most).place(pause, tell)
+
+
+@contextmanager
+def _tidied(folder: Path) -> Iterator[None]:
+    """Remove at the end what Spark makes in every batch's folder, if it is new and holds nothing.
+
+    A Hive metastore stays: views and tables elsewhere may be all that it holds.
+    """
+    warehouse, derby_log = folder / "spark-warehouse", folder / "derby.log"
+    new = [path for path in (warehouse, derby_log) if not path.exists()]
+    try:
+        yield
+    finally:
+        if warehouse in new:
+            with suppress(OSError):  # there is none, or there are tables in it
+                warehouse.rmdir()
+        if derby_log in new:
+            with suppress(OSError):
+                derby_log.unlink()
 
 
 def run(

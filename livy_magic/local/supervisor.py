@@ -55,6 +55,22 @@ def idle_time() -> float:
     return seconds
 
 
+def batches_at_once() -> int:
+    """Return how many batches may run at once; 0 leaves it to this machine's cores and memory.
+
+    Raises:
+        LocalServerError: LIVY_LOCAL_BATCHES is no whole number from 1 on.
+    """
+    text = os.environ.get("LIVY_LOCAL_BATCHES", "").strip()
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdecimal() and int(text)):
+        raise LocalServerError(
+            f"LIVY_LOCAL_BATCHES is {text!r}, and should be a whole number: 1 or more"
+        )
+    return int(text)
+
+
 def main(argv: Sequence[str]) -> int:
     """Leave a supervisor behind, unless one runs already; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m livy_magic.local")
@@ -73,6 +89,7 @@ def main(argv: Sequence[str]) -> int:
         java=Java(Path(home), version),
         ui=options.ui,
         submit=options.spark_submit,
+        batches=batches_at_once(),
         idle=idle_time(),
     )
     # A kernel that asks whether the lock is held holds it for a moment, too: hence the patience.
@@ -105,6 +122,7 @@ class Supervisor:
         spark: The Spark that batches run on.
         java: The Java that everything runs on.
         ui: Whether running batches have Spark's web page.
+        batches: How many batches run at once; 0 leaves it to this machine's cores and memory.
         submit: What Livy runs instead of our own spark-submit, if anything.
         idle: Seconds without use after which it ends.
     """
@@ -113,6 +131,7 @@ class Supervisor:
     spark: Spark
     java: Java
     ui: bool
+    batches: int
     submit: Path | None
     idle: float
 
@@ -139,7 +158,13 @@ class Supervisor:
         write_private(folder.secret, secrets.token_hex(32))
         write_private(folder.used, "")
         run_folder.write(
-            folder, self.spark, self.java, self._archives, ui=self.ui, submit=self.submit
+            folder,
+            self.spark,
+            self.java,
+            self._archives,
+            ui=self.ui,
+            batches=self.batches,
+            submit=self.submit,
         )
 
     def _start(self) -> None:

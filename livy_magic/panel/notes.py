@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..protocol.log_format import SPARK_MARK, STDOUT, looks_like_sparks, split_sections
+from ..protocol.log_format import SPARK_MARK, STDOUT, looks_like_sparks, split_sections, waits
 from ..protocol.models import BatchInfo, is_final, is_success
 from ..redact import plain
 
@@ -33,6 +33,8 @@ def note(info: BatchInfo) -> tuple[str, float | None]:
     diagnostics = [plain(line) for entry in sections.diagnostics for line in entry.splitlines()]
     if is_final(info.state):
         return _shortened(_cause([*lines, *map(plain, sections.stderr)], diagnostics)), None
+    if place := waits(info.log):
+        return place, None
     for line in reversed(lines):
         if tasks := _TASKS.search(line):
             stage, done, all_of_it = map(int, tasks.groups())

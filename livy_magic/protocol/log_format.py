@@ -27,6 +27,10 @@ _SPARK_LAYOUT = re.compile(
     # Before its log begins, where nothing configures that.
     r"|Using Spark's default log4j profile: "
 )
+# What the private Livy's spark-submit says of a batch that waits for its place.
+_WAITS = re.compile(
+    rf"{SPARK_MARK}[\d/]+ [\d:]+ INFO livy_magic: (?P<waits>waits for \d+ other batch(?:es)?):"
+)
 # What Java says first of all, to its standard error, when Spark 4 has it load that module.
 JAVAS_WARNING = "WARNING: Using incubator modules: jdk.incubator.vector"
 
@@ -84,6 +88,17 @@ def split_sections(entries: Sequence[str], start: int = 0) -> Sections:
         else:
             current.append(entry)
     return sections
+
+
+def waits(entries: Sequence[str]) -> str:
+    """Return why a batch of the private Livy has not begun, ``waits for 2 other batches``; else nothing.
+
+    Args:
+        entries: The end of its log, as a view has it.
+    """
+    lines = split_sections(entries, start=0 if entries[:1] == (STDOUT,) else 1).stdout
+    found = _WAITS.match(lines[-1]) if lines else None
+    return found["waits"] if found else ""
 
 
 def looks_like_sparks(text: str) -> bool:

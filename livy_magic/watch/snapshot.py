@@ -32,6 +32,7 @@ class Snapshot:
         gone: The server no longer knows it; ``info`` has what was last seen.
         recalled: What is known comes from the history: the server had forgotten the batch before.
         stillborn: It still shows no sign of life: what Livy refuses after registering it looks so.
+        waits: Why it has not begun, on the private Livy: ``waits for 2 other batches``; or nothing.
         lines: Lines of log captured so far.
         complete: No question to the server can add anything: not to the log either.
     """
@@ -46,6 +47,7 @@ class Snapshot:
     gone: bool = False
     recalled: bool = False
     stillborn: bool = False
+    waits: str = ""
     lines: int = 0
     complete: bool = False
 

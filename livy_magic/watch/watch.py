@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from ..errors import LivyError, NotFound, ServerError, Unauthorized
 from ..protocol.client import LivyClient
 from ..protocol.identity import contradicts
-from ..protocol.log_format import KINDS, Kind, Line
+from ..protocol.log_format import KINDS, Kind, Line, waits
 from ..protocol.models import BatchInfo, LogPage, is_final
 from ..threads import Published
 from .captured_log import CapturedLog, Piece, backwards
@@ -72,6 +72,7 @@ class Watch(Published[Snapshot]):
         self._tail = LogTail()
         self._glimpses = Glimpses()
         self._view = info  # as it came
+        self._waits = ""
         self._unread = 0.0  # lines that came since the log was read, at least
         self._info = info  # knows an end before it is published
         self._end_seen = now if is_final(info.state) else None
@@ -305,6 +306,7 @@ class Watch(Published[Snapshot]):
             gone=gone,
             log_error=log_error,
             stillborn=not gone and self._is_stillborn(now),
+            waits="" if gone else self._waits,
             **self._verdict(now, wait),
         )
         return problem
@@ -322,6 +324,7 @@ class Watch(Published[Snapshot]):
         self._unread += news
         if view is not self._view:
             self._view = view
+            self._waits = "" if is_final(view.state) else waits(view.log)
             info = dataclasses.replace(view, log=())
             if info != self._info:
                 self._info = info
@@ -335,6 +338,7 @@ class Watch(Published[Snapshot]):
             and known.error is None
             and known.log_error is log_error
             and known.stillborn == self._is_stillborn(now)
+            and known.waits == self._waits
             and self._end_seen is None
         )
 

@@ -64,6 +64,9 @@ class Machine:
             scratch=str(folder / "scratch"),
             archives=str(folder / "archives"),
             answers=str(folder / "answers"),
+            queue=str(folder / "queue"),
+            batches=0,
+            mark="",
         )
         (folder / "settings").write_text(json.dumps(self.settings._asdict()))
         self.reset()

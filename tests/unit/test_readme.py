@@ -68,7 +68,13 @@ def test_the_table_of_environment_variables_is_complete():
     named = re.findall(r"^\| `(LIVY_\w+)`", generated("environment"), re.MULTILINE)
     assert set(settings.VARIABLES) <= set(named)
     # the history's and the private Livy's own
-    others = {"LIVY_HISTORY", "LIVY_LOCAL_DIR", "LIVY_LOCAL_IDLE", "LIVY_LOCAL_JAVA"}
+    others = {
+        "LIVY_HISTORY",
+        "LIVY_LOCAL_BATCHES",
+        "LIVY_LOCAL_DIR",
+        "LIVY_LOCAL_IDLE",
+        "LIVY_LOCAL_JAVA",
+    }
     assert set(named) - set(settings.VARIABLES) == others
 
 

@@ -70,8 +70,10 @@ def test_so_many_run_and_the_others_wait_in_order(start):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_process_that_is_killed_loses_no_place(start, number):
-    running, waiting, last = start(1), start(1), None
-    assert [said(running), said(waiting)] == ["runs", "waits for 1"]
+    running = start(1)
+    assert said(running) == "runs"
+    waiting = start(1)
+    assert said(waiting) == "waits for 1"
     last = start(1)
     assert said(last) == "waits for 2"
     waiting.send_signal(number)

@@ -18,7 +18,7 @@ from livy_magic.local.archives import Archives
 from livy_magic.local.java import Java, Spark
 from livy_magic.local.layout import FileLock, ServerFolder
 from livy_magic.local.server import LocalServer
-from livy_magic.local.supervisor import IDLE, idle_time
+from livy_magic.local.supervisor import IDLE, batches_at_once, idle_time
 
 
 @pytest.fixture
@@ -143,6 +143,24 @@ def test_an_idle_time_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("LIVY_LOCAL_IDLE", text)
     with pytest.raises(LocalServerError, match=f"LIVY_LOCAL_IDLE is '{text}'"):
         idle_time()
+
+
+def test_how_many_batches_run_at_once_is_left_to_the_machine_or_said_by_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("LIVY_LOCAL_BATCHES", raising=False)
+    assert batches_at_once() == 0
+    monkeypatch.setenv("LIVY_LOCAL_BATCHES", "3")
+    assert batches_at_once() == 3
+
+
+@pytest.mark.parametrize("text", ["many", "0", "-5", "2.5"])
+def test_a_number_of_batches_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("LIVY_LOCAL_BATCHES", text)
+    with pytest.raises(LocalServerError, match=f"LIVY_LOCAL_BATCHES is '{text}'"):
+        batches_at_once()
 
 
 def written(tmp_path: Path, *, ui: bool = False) -> ServerFolder:

@@ -15,7 +15,15 @@ import psutil
 import pytest
 
 from livy_magic.local import spark_submit
+from livy_magic.local.admission import Queue
 from livy_magic.local.spark_submit import Settings, adapted
+from livy_magic.protocol.log_format import (
+    SPARK_MARK,
+    STDERR,
+    STDOUT,
+    looks_like_sparks,
+    waits,
+)
 
 Submit = Callable[..., subprocess.Popen[str]]
 
@@ -68,6 +76,9 @@ def submit(tmp_path: Path) -> Submit:
             scratch=str(tmp_path / "scratch"),
             archives=str(tmp_path / "archives"),
             answers=str(tmp_path / "answers"),
+            queue=str(tmp_path / "queue"),
+            batches=1,
+            mark=SPARK_MARK,
         )
         (tmp_path / "settings").write_text(json.dumps(settings._asdict()))
         return Started(
@@ -118,6 +129,61 @@ def test_a_batch_runs_in_the_asked_folder_with_the_servers_properties_below_its_
     assert lines[2] == f"{tmp_path}/spark 127.0.0.1 /env/bin/python"
     assert lines[3] == str(folder)
     assert not list((tmp_path / "scratch").iterdir())
+
+
+def test_more_than_may_run_at_once_wait_and_say_so_as_spark_would(
+    submit: Submit, tmp_path: Path
+) -> None:
+    with Queue(tmp_path / "queue", lambda _: 1).place(time.sleep, print):
+        process = submit("echo runs")
+        assert process.stdout is not None
+        line = process.stdout.readline()
+    with process:
+        assert process.communicate()[0] == "runs\n"
+    assert line.startswith(SPARK_MARK)
+    assert looks_like_sparks(line.removeprefix(SPARK_MARK))
+    assert waits((STDOUT, line.rstrip(), STDERR)) == "waits for 1 other batch"
+
+
+def test_a_batch_that_waits_can_be_ended_and_starts_nothing(submit: Submit, tmp_path: Path) -> None:
+    with Queue(tmp_path / "queue", lambda _: 1).place(time.sleep, print):
+        process = submit("echo runs", launcher="echo asked")
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.terminate()
+        with process:
+            assert process.communicate()[0] == ""
+    assert process.returncode == 128 + signal.SIGTERM
+    assert not list((tmp_path / "scratch").iterdir())
+    assert [path.name for path in (tmp_path / "queue").iterdir()] == ["lock"]
+
+
+@pytest.mark.parametrize(
+    ("before", "made", "left"),
+    [
+        ([], ["spark-warehouse/", "derby.log"], []),
+        ([], ["spark-warehouse/t/part-0", "derby.log", "metastore_db/seg0"],
+         ["metastore_db/seg0", "spark-warehouse/t/part-0"]),
+        (["spark-warehouse/", "derby.log"], [], ["derby.log", "spark-warehouse"]),
+        ([], [], []),
+    ],
+)  # fmt: skip
+def test_what_spark_made_and_left_empty_is_removed(
+    submit: Submit, tmp_path: Path, before: list[str], made: list[str], left: list[str]
+) -> None:
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    script = "".join(
+        f"mkdir -p $(dirname {name}x); {'mkdir -p' if name[-1] == '/' else 'echo x >'} {name};"
+        for name in made
+    )
+    for name in before:
+        (folder / name).mkdir() if name[-1] == "/" else (folder / name).touch()
+    conf = ["--conf", f"spark.livyMagic.workingDirectory={folder}"]
+    with submit(script or ":", *conf, "file:/x.py") as process:
+        process.communicate()
+    found = [path for path in folder.rglob("*") if path.is_file() or not any(path.iterdir())]
+    assert sorted(str(path.relative_to(folder)) for path in found) == left
 
 
 def test_an_archive_that_is_there_is_used_and_one_that_is_not_is_not_asked_for(
