@@ -17,14 +17,21 @@ from IPython.core.interactiveshell import InteractiveShell
 from plain_java import plain_java_home
 from report import Figure, alone, in_turns, ratio
 
-from livy_magic import load_ipython_extension, local, unload_ipython_extension
+from livy_magic import (
+    BatchRequest,
+    Livy,
+    load_ipython_extension,
+    local,
+    unload_ipython_extension,
+)
 from livy_magic.local import jars, java, processes
 from livy_magic.local.layout import ServerFolder
 
 # Runs a file by plain spark-submit, and returns how many seconds that takes.
 Submit = Callable[[Path], float]
 
-_STARTS, _TRIVIAL, _LONG = 7, 7, 3
+_STARTS, _TRIVIAL, _LONG, _MANY = 7, 7, 3, 3
+_BATCHES = 16  # submitted at once
 
 _START = """
 import time
@@ -67,6 +74,17 @@ def figures() -> Iterator[Figure]:
         long.write_text(_LONG_PROGRAM.format(rows=_rows_for_a_minute(long, submit)))
         yield _batch(shell, trivial, submit, "trivial PySpark batch", _TRIVIAL, 0.5)
         yield _batch(shell, long, submit, "CPU-bound batch", _LONG, 1.03)
+    with tempfile.TemporaryDirectory() as folder:
+        trivial = Path(folder, "trivial.py")
+        trivial.write_text(_TRIVIAL_PROGRAM)
+        yield Figure(
+            f"{_BATCHES} trivial batches at once",
+            "all of them run at once",
+            *in_turns(lambda: _many(trivial, ""), lambda: _many(trivial, str(_BATCHES)), _MANY),
+            ratio,
+            0.6,
+            "×",
+        )
 
 
 def _make_archives() -> None:
@@ -150,6 +168,24 @@ def _batch(
 
     turns = in_turns(ours, lambda: submit(file), runs)
     return Figure(what, "spark-submit", *turns, ratio, goal, "×")
+
+
+def _many(file: Path, at_once: str) -> float:
+    """Submit many batches at once, of which so many run at once; return the seconds to the last end."""
+    os.environ["LIVY_LOCAL_BATCHES"] = at_once
+    try:
+        with redirect_stdout(io.StringIO()):
+            livy = Livy.connect("local")
+        start = time.perf_counter()
+        batches = [livy.submit(BatchRequest(file=str(file))) for _ in range(_BATCHES)]
+        for batch in batches:
+            batch.wait()
+        taken = time.perf_counter() - start
+        livy.close()
+        return taken
+    finally:
+        del os.environ["LIVY_LOCAL_BATCHES"]
+        local.stop()
 
 
 def _spark_submit(java_home: Path, file: Path) -> float:
