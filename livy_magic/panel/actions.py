@@ -13,12 +13,13 @@ from functools import partial
 from typing import Any, Protocol
 
 from ..batch import Batch
-from ..display import duration, links
+from ..display import LONGEST_LINE, duration, links
 from ..errors import LivyError
 from ..livy import Livy
 from ..protocol.models import POST_FIELDS, BatchInfo, is_final, is_success
 from ..redact import plain
 from . import forms
+from .notes import cause
 from .rows import Row
 
 AT_ONCE = 4  # kills in parallel, since each takes Livy seconds
@@ -180,8 +181,10 @@ class Actions:
 
         def tell() -> None:
             failed = is_final(batch.state) and not is_success(batch.state)
-            cause = batch.last_words() if failed else []
-            self._controller.tell(answer(message, "detail") | told | {"cause": cause})
+            words = batch.last_words() if failed else []
+            if len(words) > 1:  # the cause first: it may stand anywhere among them
+                words = [cause(words, LONGEST_LINE), "", *words]
+            self._controller.tell(answer(message, "detail") | told | {"cause": words})
 
         self._beside(message, tell)  # in a thread, because the log may have to be read first
 

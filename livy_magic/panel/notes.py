@@ -11,7 +11,8 @@ from ..redact import plain
 LONGEST = 160  # most characters of a note
 
 _TASKS = re.compile(r"TaskSetManager: Finished task .* in stage (\d+)\.\d+ .*\((\d+)/(\d+)\)\s*$")
-_ERROR = re.compile(r"[\w.$]*(Error|Exception|Interrupt|Exit)\b(:|$)")
+# What stands before an exception's own name: packages of Python or Java.
+_ERROR = re.compile(r"(?:[\w$]+\.)*(?P<said>[\w$]*(?:Error|Exception|Interrupt|Exit)\b(?:$|:.*))")
 # YARN ends all its diagnostics with the last of these.
 _FRAME = re.compile(
     r"\s+at [\w.$<>/]+\(|\s*\.\.\. \d+ more|\s+File \"|Traceback \(most recent call"
@@ -42,16 +43,22 @@ def note(info: BatchInfo) -> tuple[str, float | None]:
     return _shortened(_last(lines) or _last(diagnostics)), None
 
 
-def cause(words: list[str]) -> str:
-    """Return in one line why a batch failed, from the last lines that its program printed."""
-    return _shortened(_cause(words, []))
+def cause(words: list[str], longest: int = LONGEST) -> str:
+    """Return in one line why a batch failed: its exception, with its short name first.
+
+    Args:
+        words: The last lines that its program printed.
+        longest: Characters of the line at most.
+    """
+    return _shortened(_cause(words, []), longest)
 
 
 def _cause(lines: list[str], diagnostics: list[str]) -> str:
     """Return the line that says why a batch failed: the last error, else the last line of all."""
     for line in reversed(lines):
-        if _ERROR.match(line.strip()) and not _FRAME.match(line):
-            return line.strip()
+        error = _ERROR.fullmatch(line.strip())
+        if error and not _FRAME.match(line):
+            return error["said"]
     for line in reversed(lines):
         if fatal := _FATAL.match(line):
             return fatal["what"]
@@ -66,5 +73,5 @@ def _last(lines: list[str]) -> str:
     return ""
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+def _shortened(text: str, longest: int = LONGEST) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -51,6 +51,7 @@ function comparison(store, sort, now) {
   const key =
     {
       state: (batch) => TONES.indexOf(store.toneOf(batch)) + batch.state,
+      start: (batch) => (batch.exact ? batch.start : null),
       elapsed: (batch) => elapsed(store, batch, now),
       note: (batch) => (batch.part === null ? batch.note : batch.part),
     }[sort.by] || ((batch) => batch[sort.by]);

@@ -135,7 +135,6 @@ export function createDetail({ channel, store, on }) {
     panels.cause.replaceChildren(
       lines.length ? h("pre", { class: "livy-body" }, lines.join("\n")) : h("p", { class: "livy-remark" }, none),
     );
-    panels.cause.scrollTop = panels.cause.scrollHeight; // the last lines usually hold the cause
   }
 
   function showLinks() {

@@ -16,6 +16,7 @@ const COLUMNS = [
   { by: "name", head: "Name" },
   { by: "id", head: "Id" },
   { by: "owner", head: "Owner" },
+  { by: "start", head: "Started" },
   { by: "elapsed", head: "Elapsed" },
   { by: "note", head: "Progress or cause" },
 ];

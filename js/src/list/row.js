@@ -2,6 +2,7 @@
 
 import { title } from "../batches/batch.js";
 import { attributes, h, say } from "../dom/elements.js";
+import { clock } from "../kernel/liveness.js";
 
 const ICONS = { good: "✔", bad: "✘", open: "▶", lost: "?" };
 const FORGOTTEN = "Livy has forgotten this batch; it is shown from the history";
@@ -20,7 +21,7 @@ const text = () => h("span", { class: "livy-text" });
 export function createRow({ store, elapsed, on }) {
   const box = h("input", { type: "checkbox", tabindex: -1 });
   const icon = h("span", { class: "livy-icon", "aria-hidden": "true" });
-  const [state, name, id, owner, time, note] = [text(), text(), text(), text(), text(), text()];
+  const [state, name, id, owner, began, time, note] = Array.from({ length: 7 }, text);
   const filled = h("span");
   const bar = h("span", { class: "livy-bar", role: "img", hidden: true }, filled);
   const history = h(
@@ -36,8 +37,9 @@ export function createRow({ store, elapsed, on }) {
     cell("name", 3, name, history),
     cell("id", 4, id),
     cell("owner", 5, owner),
-    cell("elapsed", 6, time),
-    cell("note", 7, bar, note),
+    cell("start", 6, began),
+    cell("elapsed", 7, time),
+    cell("note", 8, bar, note),
   );
   let shown = null;
   let shownAsked = "";
@@ -63,6 +65,9 @@ export function createRow({ store, elapsed, on }) {
     attributes(history, { hidden: Boolean(batch.known) });
     say(id, String(batch.id));
     say(owner, batch.owner);
+    const start = batch.exact ? clock(batch.start) : ""; // else it began at some time before
+    say(began, start);
+    attributes(began, { title: start || null });
     tick();
     attributes(time, { title: batch.exact || batch.start === null ? null : AT_LEAST });
     showNote(batch, asked);

@@ -116,6 +116,12 @@ test("columns are sorted as people read them, and what is not known stands last 
   assert.deepEqual(select(store, { sort: { by: "name", down: true } }).rows, [1, 2, 3]);
 });
 
+test("what began at a time that nobody knows stands behind the rest, by its beginning", () => {
+  const store = filled(batch(1, { start: 30 }), batch(2, { start: 20, exact: 0 }), batch(3, { start: 10 }));
+  assert.deepEqual(select(store, { sort: { by: "start", down: false } }).rows, [3, 1, 2]);
+  assert.deepEqual(select(store, { sort: { by: "start", down: true } }).rows, [1, 3, 2]);
+});
+
 test("ids are sorted as numbers, though some servers have words", () => {
   const store = filled(batch(1, { id: 9 }), batch(2, { id: 10 }), batch(3, { id: "abc" }));
   assert.deepEqual(select(store, { sort: { by: "id", down: false } }).rows, [1, 2, 3]);

@@ -357,7 +357,7 @@ def test_detail_of_a_batch(panel: Panel) -> None:
     detail, _ = panel.ask("detail", row=2)
     assert ("state", "dead") in detail["facts"]
     assert detail["links"] == [["driver log", "http://h/"]]
-    assert detail["cause"] == ["one", "two", "ValueError: no"]
+    assert detail["cause"] == ["ValueError: no", "", "one", "two", "ValueError: no"]
     assert detail["body"] == ""
 
 

@@ -39,8 +39,17 @@ def test_a_success_says_nothing():
                 "\tat a.b.C(D.java:1)",
                 "bye",
             ],
-            "java.io.IOException: disk",
+            "IOException: disk",
         ),
+        (
+            [
+                "pyspark.errors.exceptions.captured.AnalysisException: [NO_COLUMN] no `nme`;",
+                "'Project ['nme]",
+                "+- Range (0, 10, step=1, splits=Some(2))",
+            ],
+            "AnalysisException: [NO_COLUMN] no `nme`;",
+        ),
+        (["a.b.NotSerializableException"], "NotSerializableException"),
         (["26/11/22 16:50:44 ERROR Executor: lost"], "Executor: lost"),
         (["all is lost", "  "], "all is lost"),
     ],
