@@ -12,8 +12,9 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,11 +23,13 @@ from typing import TypeAlias
 import requests
 
 from ..errors import LocalServerError
-from ..progress import Report, chunks
+from ..progress import Progress, Report, chunks
 from .layout import FileLock, private, size
 
 _LOCK = Path(__file__).with_name("livy-0.7.1.lock")
 _AT_ONCE = 8
+_MB = 76  # of all jars together, nearly
+_LOOK = 0.5  # seconds between two looks at how much has come
 _NEW = ".new-"
 
 
@@ -125,19 +128,33 @@ def _fetch_all(folder: Path, jars: list[Jar], report: Report, fetch: Fetch) -> N
     for abandoned in folder.glob(f"{_NEW}*"):  # by a kernel that was killed
         shutil.rmtree(abandoned)
     unfit = _unfit(folder, jars)  # again: the other notebook may have fetched them
-    good = len(jars) - len(unfit)
+    began, before = time.monotonic(), size(folder)
     with (
         tempfile.TemporaryDirectory(dir=folder, prefix=_NEW) as scratch,
         ThreadPoolExecutor(_AT_ONCE) as pool,
     ):
-        fetches = [pool.submit(_place, jar, folder, scratch, fetch) for jar in unfit]
+        missing = {pool.submit(_place, jar, folder, scratch, fetch) for jar in unfit}
         try:
-            for count, future in enumerate(as_completed(fetches), good + 1):
-                future.result()
-                megabytes = size(folder) / 1e6
-                report(f"Livy's jars: {count} of {len(jars)}, {megabytes:.0f} MB")
+            while missing:
+                done, missing = wait(missing, _LOOK, FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+                there = size(folder)
+                speed = (there - before) / (time.monotonic() - began)
+                report(_progress(len(jars) - len(missing), len(jars), there, speed))
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _progress(count: int, total: int, there: int, speed: float) -> Progress:
+    """Return how far it is: how many jars, how many bytes, and the seconds that are left at this speed."""
+    what, megabytes = "Livy's jars", there / 1e6
+    if count == total:
+        return Progress(f"{what}: all {total}, {megabytes:.0f} MB", what, 1.0)
+    left = max(_MB - megabytes, 0.0)
+    soon = f", about {max(left / speed * 1e6, 1):.0f} s left" if speed else ""
+    far = f"{what}: {count} of {total}, {megabytes:.0f} of {_MB} MB{soon}"
+    return Progress(far, what, min(megabytes / _MB, 0.99))
 
 
 def _unfit(folder: Path, jars: list[Jar]) -> list[Jar]:

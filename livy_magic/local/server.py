@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import LocalServerError
-from ..progress import Patient, Report, silent
+from ..progress import Patient, Progress, Report, silent
 from . import archives, jars
 from .cookie import SignedCookie
 from .java import find_spark, require_java, require_spark
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _LOOK = 0.02  # seconds between two looks at a server that starts or stops
 _STOP_TIME = 30.0  # seconds
 _LAUNCHES = 3
+_STARTING = "starting the private Livy"
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def _launched(
     folder: ServerFolder, progress: Report, *, ui: bool, spark_submit: Path | None
 ) -> LocalServer:
     """Start the server, or wait for the one that another kernel is starting."""
-    began = time.monotonic()
+    began, took = time.monotonic(), ""
     launches = 0
     private(folder.path.parent)
     while (server := _running(folder)) is None:
@@ -151,8 +152,11 @@ def _launched(
                 )
             launches += 1
             _launch(folder, progress, ui=ui, spark_submit=spark_submit)
-        progress(f"starting the private Livy, {time.monotonic() - began:.0f} s so far")
+            began = time.monotonic()  # what was fetched has been told
+        took = f"{time.monotonic() - began:.0f} s"
+        progress(Progress(f"{_STARTING}, {took} so far", _STARTING))
         time.sleep(_LOOK)
+    progress(Progress(f"the private Livy has started in {took}", _STARTING, 1.0))
     return server
 
 

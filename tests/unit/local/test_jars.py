@@ -12,6 +12,7 @@ import requests
 
 from livy_magic.errors import LocalServerError
 from livy_magic.local import jars
+from livy_magic.progress import Progress
 
 CONTENT = {
     f"org/{name}/{name}/1.0/{name}-1.0.jar": f"the bytes of {name}".encode()
@@ -162,9 +163,10 @@ def test_two_notebooks_fetch_each_jar_once_between_them(folder: Path) -> None:
 
 
 def test_progress_counts_jars_and_megabytes(folder: Path) -> None:
-    lines: list[str] = []
+    lines: list[Progress] = []
     jars.ensure(folder, lines.append, Repository())
-    assert lines[-1] == "Livy's jars: 3 of 3, 0 MB"
+    assert lines[-1] == "Livy's jars: all 3, 0 MB"
+    assert lines[-1].part == 1.0
 
 
 def test_what_a_killed_download_left_is_removed(folder: Path) -> None:
