@@ -5,7 +5,15 @@ from __future__ import annotations
 import itertools
 import re
 import time
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -41,6 +49,21 @@ OUTPUT: frozenset[Kind] = frozenset({"program", "gap"})
 SAYS_NOTHING = re.compile(r"\s+at [\w.$<>/]+\(|\s*\.\.\. \d+ (more|common frames)|\s*$")
 KILL_PAUSE = 0.5  # seconds until a DELETE whose answer was lost is followed up
 CAUSE_LINES = 12  # of the output, in the message of a BatchFailed
+
+
+def last_words(backwards: Callable[[Collection[Kind]], Iterable[Line]]) -> list[str]:
+    """Return what the end of a log says about why a batch failed; see :meth:`Batch.last_words`.
+
+    Args:
+        backwards: Gives the lines of some kinds, the last one first.
+    """
+
+    def complaints(kinds: Collection[Kind]) -> list[str]:
+        texts = (line.text for line in backwards(kinds))
+        said = (plain(text)[:LONGEST_LINE] for text in texts if not SAYS_NOTHING.match(text))
+        return list(itertools.islice(said, CAUSE_LINES))[::-1]
+
+    return complaints(OUTPUT) or complaints({"diagnostics"}) or complaints(KINDS)
 
 
 class Server(export.Server, Protocol):
@@ -259,14 +282,17 @@ class Batch:
         Without either, of its whole log.
         """
         self.look()  # the log of a batch that had ended when it was found has not been read yet
-        return (
-            self._complaints(OUTPUT) or self._complaints({"diagnostics"}) or self._complaints(KINDS)
-        )
+        return last_words(self.watch.backwards)
 
-    def _complaints(self, kinds: Collection[Kind]) -> list[str]:
-        texts = (line.text for line in self.watch.backwards(kinds))
-        said = (plain(text)[:LONGEST_LINE] for text in texts if not SAYS_NOTHING.match(text))
-        return list(itertools.islice(said, CAUSE_LINES))[::-1]
+    def times(self) -> tuple[float | None, float | None]:
+        """Return when it was submitted, and when its end was seen, in seconds since the epoch.
+
+        Each is None unless this kernel's watcher or the history knows. Nothing is asked of the server.
+        """
+        if "watch" in vars(self) and self.snapshot.submitted is not None:
+            return self.snapshot.submitted, self.snapshot.ended
+        entry = self.server.remembered(self.info)
+        return (None, None) if entry is None else (entry.submitted, entry.ended)
 
     def log(self) -> list[str]:
         """Return every log line that the server offered, in order; lost ones show as a gap.

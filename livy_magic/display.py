@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from .history import Entry
@@ -12,10 +13,10 @@ from .protocol.models import BatchInfo, is_final, is_success
 from .redact import plain
 from .watch.snapshot import Snapshot
 
-_COLUMNS = ("id", "state", "name", "owner", "application")
-_LEFT = ' style="text-align:left"'
+SHORT = 20  # characters of a cell that stays on one line
+MINUTE = 60.0  # seconds
 FROM_HISTORY = "Livy has forgotten it; from the history"
-LONGEST_LINE = 2000  # characters of one log line that a card shows
+LONGEST_LINE = 2000  # characters of one log line that a card, a wait or the panel shows
 
 _COLOURS = {
     "good": "var(--jp-success-color1, #2e7d32)",
@@ -36,6 +37,32 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def elapsed(seconds: float) -> str:
+    """Return how long something has gone on until now, in whole seconds: ``12 s``."""
+    whole = max(0, int(seconds))
+    return f"{whole} s" if whole < 60 else duration(whole)
+
+
+def pace(age: float) -> float:
+    """Return the seconds until the elapsed time of a batch is shown anew.
+
+    Args:
+        age: For how many seconds it has run.
+    """
+    if age < MINUTE:
+        return 1.0
+    return 10.0 if age < 60 * MINUTE else MINUTE
+
+
+def readable(line: str) -> str:
+    """Return a log line as far as it is shown: what a progress bar overwrote is gone, and it ends somewhere."""
+    if "\r" in line:
+        line = next((part for part in reversed(line.split("\r")) if part), "")
+    if len(line) > LONGEST_LINE:
+        line = f"{line[:LONGEST_LINE]}… ({len(line) - LONGEST_LINE:,} characters more)"
+    return line
+
+
 def status_line(snapshot: Snapshot) -> str:
     """Return one line on where a batch stands, and whether it can be seen at all."""
     info = snapshot.info
@@ -49,7 +76,7 @@ def status_line(snapshot: Snapshot) -> str:
     if snapshot.gone:
         return f"{line} when last seen; the server no longer knows it"
     if snapshot.error is not None:
-        return f"{line} when last seen at {_clock(snapshot.stale_since)}; cannot be seen now: " + (
+        return f"{line} when last seen at {clock(snapshot.stale_since)}; cannot be seen now: " + (
             first_line(snapshot.error)
         )
     if snapshot.waits:
@@ -61,8 +88,23 @@ def _stillborn(info: BatchInfo) -> str:
     return f"it has no log: if that stays so, Livy refused it, and %livy_kill {info.id} removes it"
 
 
-def card(snapshot: Snapshot, lines: Sequence[str]) -> str:
-    """Return a batch as an HTML card, with the last lines of its output."""
+def card(
+    snapshot: Snapshot,
+    lines: Sequence[str] = (),
+    *,
+    now: float | None = None,
+    waiting: bool = False,
+    remark: str = "",
+) -> str:
+    """Return a batch as an HTML card.
+
+    Args:
+        snapshot: The batch.
+        lines: The last lines of its output.
+        now: Until when it is known to run, if somebody looks at it, in seconds since the epoch.
+        waiting: Somebody waits for it, so a bar moves.
+        remark: What else is to be said, in one line.
+    """
     info = snapshot.info
     tone = _tone(snapshot)
     facts = [
@@ -71,7 +113,7 @@ def card(snapshot: Snapshot, lines: Sequence[str]) -> str:
     facts.append(_span(f"batch {info.id}"))
     if info.name:
         facts.append(_span(plain(info.name), "font-weight:600"))
-    news = (_times(snapshot), snapshot.waits, info.app_id)
+    news = (_times(snapshot, now), snapshot.waits, info.app_id)
     facts += [_span(plain(text), "opacity:.7") for text in news if text]
     facts += [_link(url, text) for url, text in links(info)]
     trouble = ""
@@ -80,15 +122,16 @@ def card(snapshot: Snapshot, lines: Sequence[str]) -> str:
     if snapshot.gone and not is_final(info.state):
         trouble = "The server no longer knows this batch; its end was not seen."
     elif snapshot.error is not None and not snapshot.done:
-        trouble = f"Cannot see the batch since {_clock(snapshot.stale_since)}: "
+        trouble = f"Cannot see the batch since {clock(snapshot.stale_since)}: "
         trouble += first_line(snapshot.error)
     elif snapshot.stillborn:
         trouble = f"Still starting, and {_stillborn(info)}."
-    body = ""
-    if trouble:
-        body += f'<div style="color:{_COLOURS["lost"]}">{html.escape(trouble)}</div>'
+    # Here is the place for what is known of its progress.
+    body = '<progress style="width:100%"></progress>' if waiting and not snapshot.done else ""
+    for text in filter(None, (trouble, remark)):
+        body += f'<div style="color:{_COLOURS["lost"]}">{html.escape(text)}</div>'
     if lines:
-        text = "\n".join(plain(line)[:LONGEST_LINE] for line in lines)
+        text = "\n".join(plain(readable(line)) for line in lines)
         body += (
             '<pre style="margin:.4em 0 0;padding:0;white-space:pre-wrap;'
             f'overflow-wrap:anywhere;font-size:90%">{html.escape(text)}</pre>'
@@ -99,24 +142,58 @@ def card(snapshot: Snapshot, lines: Sequence[str]) -> str:
     )
 
 
-def table_text(infos: Iterable[BatchInfo]) -> str:
+@dataclass(frozen=True)
+class Row:
+    """One batch of a list.
+
+    Attributes:
+        info: What is known of it.
+        submitted: When it was submitted, if that is known, in seconds since the epoch.
+        ended: When its end was seen, likewise.
+    """
+
+    info: BatchInfo
+    submitted: float | None = None
+    ended: float | None = None
+
+
+def table_text(rows: Sequence[Row]) -> str:
     """Return batches as aligned text."""
-    return _text([_COLUMNS, *(_row(info) for info in infos)], "no batches")
+    return _text(_batches(rows), "no batches")
 
 
-def table_html(infos: Iterable[BatchInfo]) -> str:
+def table_html(rows: Sequence[Row]) -> str:
     """Return batches as an HTML table."""
-    return _html([_COLUMNS, *(_row(info) for info in infos)], "no batches")
+    return _html(_batches(rows), "no batches")
 
 
-def history_text(entries: Sequence[Entry]) -> str:
-    """Return what was submitted as aligned text."""
-    return _text(_history_rows(entries), "nothing was submitted")
+def history_text(entries: Sequence[Entry], causes: Mapping[int, str]) -> str:
+    """Return what was submitted as aligned text.
+
+    Args:
+        entries: The submissions.
+        causes: Why some of them failed, in a line, by their keys.
+    """
+    return _text(_submissions(entries, causes), "nothing was submitted")
 
 
-def history_html(entries: Sequence[Entry]) -> str:
-    """Return what was submitted as an HTML table."""
-    return _html(_history_rows(entries), "nothing was submitted")
+def history_html(entries: Sequence[Entry], causes: Mapping[int, str]) -> str:
+    """Return the same as an HTML table."""
+    return _html(_submissions(entries, causes), "nothing was submitted")
+
+
+class _Cell(str):
+    """Text of a table, with more of it that shows under the pointer."""
+
+    __slots__ = ("full",)
+
+    full: str
+
+
+def _table(columns: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """Return rows, of which the first one is the heading, without columns that say nothing."""
+    said = {name: column for name, column in columns.items() if any(column)}
+    return [list(said), *map(list, zip(*said.values(), strict=True))]
 
 
 def _text(rows: Sequence[Sequence[str]], none: str) -> str:
@@ -134,28 +211,65 @@ def _html(rows: Sequence[Sequence[str]], none: str) -> str:
     if len(rows) == 1:
         return f"<p>{none}</p>"
     head, *body = [
-        "<tr>" + "".join(f"<{tag}{_LEFT}>{html.escape(cell)}</{tag}>" for cell in row) + "</tr>"
+        "<tr>" + "".join(_cell(tag, cell) for cell in row) + "</tr>"
         for tag, row in zip(["th", *["td"] * len(rows)], rows, strict=False)
     ]
     return f"<table><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>"
 
 
-def _history_rows(entries: Sequence[Entry]) -> list[list[str]]:
-    columns = {
-        "submitted": [_moment(entry.submitted) for entry in entries],
-        "id": ["" if entry.info is None else str(entry.info.id) for entry in entries],
-        "state": [plain(_last_state(entry)) for entry in entries],
-        "name": [plain(entry.name) for entry in entries],
-        "owner": [
-            plain((entry.info and entry.info.owner) or entry.user or "") for entry in entries
-        ],
-        "took": [_span_of(entry) for entry in entries],
-    }
-    if len({entry.server for entry in entries}) > 1:
-        columns["server"] = [plain(entry.server) for entry in entries]
-    if any(entry.notebook for entry in entries):
-        columns["notebook"] = [plain(entry.notebook or "") for entry in entries]
-    return [list(columns), *map(list, zip(*columns.values(), strict=True))]
+def _cell(tag: str, text: str) -> str:
+    title = f' title="{html.escape(text.full)}"' if isinstance(text, _Cell) else ""
+    style = "text-align:left" + (";white-space:nowrap" if len(text) <= SHORT else "")
+    return f'<{tag} style="{style}"{title}>{html.escape(text)}</{tag}>'
+
+
+def _batches(rows: Sequence[Row]) -> list[list[str]]:
+    infos = [row.info for row in rows]
+    return _table(
+        {
+            "id": [str(info.id) for info in infos],
+            "state": [plain(info.state) for info in infos],
+            "name": [plain(info.name or "") for info in infos],
+            "owner": [plain(info.owner or "") for info in infos],
+            "application": [plain(info.app_id or "") for info in infos],
+            "started": ["" if row.submitted is None else _moment(row.submitted) for row in rows],
+            "took": [_took_so_far(row) for row in rows],
+        }
+    )
+
+
+def _took_so_far(row: Row) -> str:
+    if row.submitted is None:
+        return ""
+    if not is_final(row.info.state):
+        return f"{elapsed(time.time() - row.submitted)} so far"
+    return "" if row.ended is None else duration(row.ended - row.submitted)
+
+
+def _submissions(entries: Sequence[Entry], causes: Mapping[int, str]) -> list[list[str]]:
+    servers = [plain(entry.server) for entry in entries]
+    return _table(
+        {
+            "submitted": [_moment(entry.submitted) for entry in entries],
+            "id": ["" if entry.info is None else str(entry.info.id) for entry in entries],
+            "state": [plain(_last_state(entry)) for entry in entries],
+            "name": [plain(entry.name) for entry in entries],
+            "owner": [
+                plain((entry.info and entry.info.owner) or entry.user or "") for entry in entries
+            ],
+            "took": [_span_of(entry) for entry in entries],
+            "server": servers if len(set(servers)) > 1 else [""] * len(entries),
+            "notebook": [_file_name(plain(entry.notebook or "")) for entry in entries],
+            "cause": [plain(causes.get(entry.key) or "") for entry in entries],
+        }
+    )
+
+
+def _file_name(path: str) -> str:
+    """Return a path's last part; the whole of it shows under the pointer."""
+    cell = _Cell(path.replace("\\", "/").rpartition("/")[2])
+    cell.full = path
+    return cell
 
 
 def _last_state(entry: Entry) -> str:
@@ -176,16 +290,6 @@ def _moment(moment: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
 
 
-def _row(info: BatchInfo) -> tuple[str, ...]:
-    return (
-        str(info.id),
-        plain(info.state),
-        plain(info.name or ""),
-        plain(info.owner or ""),
-        plain(info.app_id or ""),
-    )
-
-
 def _tone(snapshot: Snapshot) -> str:
     state = snapshot.info.state
     if is_final(state):
@@ -193,10 +297,24 @@ def _tone(snapshot: Snapshot) -> str:
     return "lost" if snapshot.gone or snapshot.error is not None else "open"
 
 
-def _times(snapshot: Snapshot) -> str:
+def _times(snapshot: Snapshot, now: float | None) -> str:
     if snapshot.submitted is None:  # nobody says when it was, and the server does not
         return ""
-    return f"took {_took(snapshot)}" if snapshot.ended else f"since {_clock(snapshot.submitted)}"
+    if snapshot.ended:
+        return f"took {_took(snapshot)}"
+    so_far = running_time(snapshot, now)
+    return (
+        f"{so_far}, since {clock(snapshot.submitted)}"
+        if so_far
+        else f"since {clock(snapshot.submitted)}"
+    )
+
+
+def running_time(snapshot: Snapshot, now: float | None) -> str:
+    """Return for how long a batch has run, if that is known: it can be seen, and when it began."""
+    if now is None or snapshot.submitted is None or snapshot.done or snapshot.error is not None:
+        return ""
+    return elapsed(now - snapshot.submitted)
 
 
 def _took(snapshot: Snapshot) -> str:
@@ -205,8 +323,11 @@ def _took(snapshot: Snapshot) -> str:
     return duration(snapshot.ended - snapshot.submitted)
 
 
-def _clock(moment: float | None) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(moment))
+def clock(moment: float | None) -> str:
+    """Return a time of day, with the date before it when it is not today's."""
+    then = time.localtime(moment)
+    today = then[:3] == time.localtime()[:3]
+    return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S", then)
 
 
 def links(info: BatchInfo) -> list[tuple[str, str]]:

@@ -325,6 +325,14 @@ class History:
         """
         return self._database.run(partial(saved_logs.read, key=key))
 
+    def end_of_log(self, key: int) -> list[Line]:
+        """Return the last lines of the saved log, of which there may be very many.
+
+        Raises:
+            HistoryError: The history cannot be used.
+        """
+        return self._database.run(partial(saved_logs.end, key=key))
+
     def forget(
         self, *, key: int | None = None, name: str | None = None, before: float | None = None
     ) -> int:

@@ -87,3 +87,11 @@ def read(connection: sqlite3.Connection, key: int) -> list[Line]:
     """Return all lines of a saved log."""
     chunks = connection.execute("SELECT chunk FROM log WHERE entry = ? ORDER BY part", (key,))
     return [line for (chunk,) in chunks for line in unpack(chunk)]
+
+
+def end(connection: sqlite3.Connection, key: int) -> list[Line]:
+    """Return the last lines of a log: those of its last two chunks."""
+    chunks = connection.execute(
+        "SELECT chunk FROM log WHERE entry = ? ORDER BY part DESC LIMIT 2", (key,)
+    ).fetchall()
+    return [line for (chunk,) in reversed(chunks) for line in unpack(chunk)]

@@ -2,8 +2,9 @@
 
 In reading order: ``magics`` (each parses, calls, returns), ``line`` and ``scope`` (its words, and the
 variables in them), ``options`` and ``spark_submit`` (what the words mean), ``cell`` and ``application`` (a cell, and
-the file that it becomes), ``completion``, ``waiting`` and ``progress_bar``, ``card`` and ``tables``
-(what is displayed), ``forget``, ``history_warnings``.
+the file that it becomes), ``completion``, ``in_place`` (what changes where it stands), ``waiting``,
+``progress_bar`` and ``output`` (a wait, and what it shows), ``tables`` and ``card`` (how results are
+displayed), ``forget``, ``history_warnings``.
 
 It must not know HTTP: whatever a magic does, the Python API does.
 """
@@ -14,9 +15,10 @@ import logging
 from typing import Any
 
 from ..batch import Batch
-from .card import Card
+from .card import Shown
 from .history_warnings import HistoryWarnings
 from .magics import LivyMagics
+from .tables import BatchList
 
 _history_log = logging.getLogger("livy_magic.history")
 _warnings = HistoryWarnings()
@@ -29,8 +31,16 @@ def load(shell: Any) -> None:
     shell.Completer.custom_matchers.append(magics.matcher)
     _history_log.addHandler(_warnings)
     shell.events.register("post_run_cell", _warnings.show)
+    shell.events.register("post_run_cell", magics.shown.clear)
     if hasattr(shell, "kernel"):  # a terminal cannot renew what it has printed
-        shell.display_formatter.ipython_display_formatter.for_type(Batch, Card)
+        _show(shell, magics.shown)
+
+
+def _show(shell: Any, shown: Shown) -> None:
+    """Have batches displayed, each once in a cell."""
+    formatter = shell.display_formatter.ipython_display_formatter
+    formatter.for_type(Batch, shown.batch)
+    formatter.for_type(BatchList, shown.batches)
 
 
 def unload(shell: Any) -> None:
@@ -42,10 +52,12 @@ def unload(shell: Any) -> None:
     shell.Completer.custom_matchers.remove(magics.matcher)
     _history_log.removeHandler(_warnings)
     shell.events.unregister("post_run_cell", _warnings.show)
-    for kind in shell.magics_manager.magics.values():
+    for known in shell.magics_manager.magics.values():
         for name in [
-            name for name, magic in kind.items() if getattr(magic, "__self__", None) is magics
+            name for name, magic in known.items() if getattr(magic, "__self__", None) is magics
         ]:
-            del kind[name]
+            del known[name]
     shell.configurables.remove(magics)
-    shell.display_formatter.ipython_display_formatter.pop(Batch, None)
+    shell.events.unregister("post_run_cell", magics.shown.clear)
+    for kind in (Batch, BatchList):
+        shell.display_formatter.ipython_display_formatter.pop(kind, None)

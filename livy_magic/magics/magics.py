@@ -23,8 +23,10 @@ from ..protocol.models import STATES, BatchRequest, Code
 from ..redact import plain
 from ..settings import describe
 from ..spelling import nearest
+from .card import Shown
 from .completion import matcher
 from .forget import forget
+from .in_place import Reports
 from .line import expand, split
 from .options import (
     BATCHES,
@@ -85,6 +87,7 @@ class LivyMagics(Magics):
         self._servers: dict[str | None, Livy] = {}
         self._panels: dict[Livy, LivyPanel] = {}  # one for each server
         self._last: Batch | None = None
+        self.shown = Shown()
         self._settings = [
             name
             for name, trait in type(self).class_own_traits().items()
@@ -231,14 +234,14 @@ class LivyMagics(Magics):
         if parsed.has("older") or parsed.has("all"):
             raise UsageError("--older and --all go with --forget")
         limit = parsed.get("limit")
-        return EntryList(
-            current().entries(
-                state=parsed.get("state"),
-                name=parsed.get("name"),
-                owner=parsed.get("owner"),
-                limit=SHOWN if limit is None else limit,
-            )
+        known = current()
+        entries = known.entries(
+            state=parsed.get("state"),
+            name=parsed.get("name"),
+            owner=parsed.get("owner"),
+            limit=SHOWN if limit is None else limit,
         )
+        return EntryList(entries, known)
 
     @no_var_expand
     @line_magic
@@ -270,7 +273,9 @@ class LivyMagics(Magics):
         parsed = self._parse(line, WAIT)
         batches = [self._batch(word) for word in parsed.rest] or [self._batch()]
         wait(batches, parsed.get("timeout"))
-        return batches[0] if len(batches) == 1 else BatchList(batches)
+        result = batches[0] if len(batches) == 1 else BatchList(batches)
+        self.shown.add(result)
+        return result
 
     @no_var_expand
     @line_magic
@@ -378,13 +383,14 @@ class LivyMagics(Magics):
         livy = self._servers.get(target)
         if livy is None or not livy.is_current():
             chosen = {name: value for name in self._settings if (value := getattr(self, name))}
-            with _interruptible_start():
-                livy = self._servers[target] = Livy.connect(target, overrides=chosen)
+            with _interruptible_start() as report:
+                livy = Livy.connect(target, overrides=chosen, report=report)
+            self._servers[target] = livy
         return livy
 
     def _start(self, *, ui: bool) -> str:
-        with _interruptible_start():
-            server = local.start(ui=ui, report=print)
+        with _interruptible_start() as report:
+            server = local.start(ui=ui, report=report)
         return f"private Livy at {server.url.removeprefix('http://')}, Spark {server.spark_version}"
 
     def _cell(self) -> str:
@@ -411,8 +417,8 @@ class LivyMagics(Magics):
         if parsed.has("dry-run"):
             print(rendered(parsed.get("dry-run"), livy, livy.plan(request, **choices)))
             return None
-        report = None if quiet else print
-        batch = livy.submit(request, **choices, report=report, cell=self._cell())
+        with contextlib.nullcontext() if quiet else Reports() as report:
+            batch = livy.submit(request, **choices, report=report, cell=self._cell())
         self._last = batch
         if parsed.has("out"):
             self._notebook[parsed.get("out")] = batch
@@ -420,6 +426,7 @@ class LivyMagics(Magics):
             follow(batch, output=False)
         elif parsed.has("wait"):
             wait([batch], quiet=quiet)
+            self.shown.add(batch)
         return None if quiet else batch
 
     def _batch(self, word: str | None = None) -> Batch:
@@ -435,10 +442,11 @@ class LivyMagics(Magics):
 
 
 @contextlib.contextmanager
-def _interruptible_start() -> Iterator[None]:
-    """Say in one line what an interrupt leaves: the private Livy goes on starting by itself."""
+def _interruptible_start() -> Iterator[Reports]:
+    """Show how a start goes on, and say what an interrupt leaves: the private Livy goes on starting by itself."""
     try:
-        yield
+        with Reports() as report:
+            yield report
     except KeyboardInterrupt:
         raise WaitInterrupted(
             "stopped waiting for the private Livy, which may go on starting\n"

@@ -150,7 +150,7 @@ class Parsed:
 
 
 _SUBMIT = (
-    Option("--wait", "wait until the batch ends, then show what the program printed"),
+    Option("--wait", "wait until the batch ends, and show what the program prints as it comes"),
     Option("--follow", "print the log while it grows, until the batch ends"),
     Option("--out", "bind the Batch to this variable", short="-o", metavar="NAME", type=Variable()),
     Option("--dry-run", "print what would be sent, and send nothing",

@@ -1,64 +1,71 @@
-"""What a person sees while waiting: a bar, and the states as they change."""
+"""What a person sees while waiting: one batch's card, or several batches' states, in one place."""
 
 from __future__ import annotations
 
 import html
-import threading
+import time
 from collections.abc import Sequence
 
-from IPython.display import display
-
+from .. import display as render
 from ..batch import Batch
-from ..display import status_line
 from ..redact import plain
 from ..watch.snapshot import Snapshot
+from .in_place import in_notebook, new_place
 
 
 class WaitProgress:
-    """A display that follows some batches for a block; its last content stays in the notebook.
+    """What some batches do, renewed whenever :meth:`show` is called; its last content stays.
 
-    As text it is a line a batch: ``batch 0 'etl': starting → running → success after 7.1 s``.
+    As text it is a line a batch: ``batch 0 'etl': starting → running → success after 7.1 s``. In a
+    terminal a line is printed when the state changes.
     """
 
     def __init__(self, batches: Sequence[Batch]) -> None:
         self._batches = list(batches)
         self._states: list[list[str]] = [[] for _ in self._batches]
-        self._lock = threading.Lock()
-        self._shown = self._bundle()
-        self._handle = display(self._shown, raw=True, display_id=True)
-        self._unsubscribe = [batch.on_change(self._update) for batch in self._batches]
+        self._place = new_place() if in_notebook() else None
+        self._printed = [""] * len(self._batches)
 
-    def __enter__(self) -> None:
-        pass
+    def show(self, *, stopped: bool = False) -> None:
+        """Show how the batches are now.
 
-    def __exit__(self, *_exception: object) -> None:
-        for unsubscribe in self._unsubscribe:
-            unsubscribe()
-        self._update()
-
-    def _update(self, _snapshot: Snapshot | None = None) -> None:
-        with self._lock:  # two threads at once could show the end first, and then the past
-            bundle = self._bundle()
-            if bundle != self._shown:
-                self._shown = bundle
-                self._handle.update(bundle, raw=True)
-
-    def _bundle(self) -> dict[str, str]:
+        Args:
+            stopped: Nobody waits any longer: it stays as it is.
+        """
         lines = [
-            self._line(batch.snapshot, states)
+            _line(batch.snapshot, states)
             for batch, states in zip(self._batches, self._states, strict=True)
         ]
-        done, of_all = sum(batch.done for batch in self._batches), len(self._batches)
-        value = f' value="{done}" max="{of_all}"' if of_all > 1 else ""  # one alone just moves
-        bar = f"<progress{value}></progress> " if done < of_all else ""
-        return {
-            "text/plain": "\n".join(lines),
-            "text/html": f"<div>{bar}{'<br>'.join(html.escape(line) for line in lines)}</div>",
-        }
+        if self._place is not None:
+            self._place.show("\n".join(lines), self._markup(lines, stopped=stopped))
+            return
+        for number, line in enumerate(lines):
+            if line != self._printed[number]:
+                print(line)
+        self._printed = lines
 
-    @staticmethod
-    def _line(snapshot: Snapshot, states: list[str]) -> str:
-        state = plain(snapshot.info.state)
-        if states[-1:] != [state]:
-            states.append(state)
-        return status_line(snapshot).replace(f": {state}", f": {' → '.join(states)}", 1)
+    def _markup(self, lines: Sequence[str], *, stopped: bool) -> str:
+        snapshots = [batch.snapshot for batch in self._batches]
+        now = time.time()
+        remark = (
+            f"Waiting stopped at {render.clock(now)}: this is how it was then." if stopped else ""
+        )
+        if len(snapshots) == 1:
+            known = None if stopped else now
+            return render.card(snapshots[0], now=known, waiting=not stopped, remark=remark)
+        done = sum(snapshot.done for snapshot in snapshots)
+        is_over = stopped or done == len(snapshots)
+        bar = "" if is_over else f'<progress value="{done}" max="{len(lines)}"></progress> '
+        times = [render.running_time(snapshot, None if stopped else now) for snapshot in snapshots]
+        shown = [
+            f"{line}, {time}" if time else line for line, time in zip(lines, times, strict=True)
+        ]
+        shown += filter(None, [remark])
+        return f"<div>{bar}{'<br>'.join(map(html.escape, shown))}</div>"
+
+
+def _line(snapshot: Snapshot, states: list[str]) -> str:
+    state = plain(snapshot.info.state)
+    if states[-1:] != [state]:
+        states.append(state)
+    return render.status_line(snapshot).replace(f": {state}", f": {' → '.join(states)}", 1)

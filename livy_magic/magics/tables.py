@@ -2,30 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .. import local
 from ..batch import Batch
-from ..display import history_html, history_text, table_html, table_text
-from ..history import Entry
+from ..display import Row, history_html, history_text, table_html, table_text
+from ..history import Entry, History
+from ..panel.causes import cause_of
+from ..protocol.models import is_final, is_success
+
+CAUSES = 100  # failed submissions whose logs are read for the causes: 3 ms each
 
 
 class BatchList(list[Batch]):
     """Batches that show as a table."""
 
     def __repr__(self) -> str:
-        return table_text(batch.info for batch in self)
+        return table_text(self._rows())
 
     def _repr_html_(self) -> str:
-        return table_html(batch.info for batch in self)
+        return table_html(self._rows())
+
+    def _rows(self) -> list[Row]:
+        return [Row(batch.info, *batch.times()) for batch in self]
 
 
-class EntryList(list["Entry"]):
-    """Submissions that show as a table."""
+class EntryList(list[Entry]):
+    """Submissions that show as a table.
+
+    Args:
+        entries: The submissions, of which the causes of the first failed ones are shown.
+        history: Where they are from.
+    """
+
+    def __init__(self, entries: Sequence[Entry], history: History) -> None:
+        super().__init__(entries)
+        self._causes = {
+            entry.key: entry.reason.partition("\n")[0] for entry in entries if entry.reason
+        }
+        for entry in [one for one in entries if _has_failed(one)][:CAUSES]:
+            self._causes[entry.key] = cause_of(history, entry)
 
     def __repr__(self) -> str:
-        return history_text(self)
+        return history_text(self, self._causes)
 
     def _repr_html_(self) -> str:
-        return history_html(self)
+        return history_html(self, self._causes)
+
+
+def _has_failed(entry: Entry) -> bool:
+    """Say whether its batch failed by itself: whoever killed one knows why."""
+    return (
+        entry.info is not None
+        and is_final(entry.state)
+        and not is_success(entry.state)
+        and entry.state != "killed"
+    )
 
 
 def status_text(status: local.Status) -> str:

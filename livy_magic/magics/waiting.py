@@ -3,42 +3,106 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import queue
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ..batch import Batch
-from ..display import status_line
+from ..display import LONGEST_LINE, pace, status_line
 from ..errors import BatchFailed, BatchGone, WaitInterrupted, WaitTimeout
+from ..panel.notes import cause
 from ..redact import plain
+from ..watch.snapshot import Snapshot
+from .output import Output
 from .progress_bar import WaitProgress
-
-MOST_LINES = 500  # of a program's output that the end of a wait shows
 
 
 def wait(batches: Sequence[Batch], timeout: float | None = None, *, quiet: bool = False) -> None:
-    """Wait for all, then show what they printed; the first failure is raised at the end."""
-    deadline = None if timeout is None else time.monotonic() + timeout
-    failures: list[BatchFailed | BatchGone] = []
+    """Wait for all, showing how they are; the first failure is raised at the end.
+
+    What the program prints comes below as it does, that of several in turn when all have ended.
+    """
+    progress = None if quiet else WaitProgress(batches)
+    output = Output(batches[0]) if progress and len(batches) == 1 else None
     try:
-        with contextlib.nullcontext() if quiet else WaitProgress(batches):
-            for batch in batches:
-                rest = None if deadline is None else max(0.0, deadline - time.monotonic())
-                try:
-                    batch.wait(rest)
-                except (BatchFailed, BatchGone) as failure:
-                    failures.append(failure)
-    except WaitTimeout:
-        raise WaitTimeout(_still_running(batches)) from None
-    except KeyboardInterrupt:
-        raise WaitInterrupted(_still_running(batches)) from None
-    if not quiet:
+        _until_the_end(batches, timeout, progress, output)
+    except (KeyboardInterrupt, WaitTimeout) as stop:
+        if output:
+            output.stop()
+        if progress:
+            progress.show(stopped=True)
+        kind = WaitTimeout if isinstance(stop, WaitTimeout) else WaitInterrupted
+        raise kind(_still_running(batches)) from None
+    failures = list(_failures(batches))
+    if progress and not output:
         for batch in batches:
             if batch.succeeded:
-                if len(batches) > 1:
-                    print(f"── batch {batch.info.label}")
-                _print_output(batch)
+                print(f"── batch {batch.info.label}")
+                Output(batch).finish()
     if failures:
-        raise failures[0]
+        raise _without_its_lines(failures[0]) if output and output.said else failures[0]
+
+
+def _until_the_end(
+    batches: Sequence[Batch],
+    timeout: float | None,
+    progress: WaitProgress | None,
+    output: Output | None,
+) -> None:
+    """Return when all have ended; meanwhile, show what is new and how long it takes."""
+    deadline = math.inf if timeout is None else time.monotonic() + timeout
+    news: queue.SimpleQueue[None] = queue.SimpleQueue()  # no interrupt leaves it locked
+
+    def tell(_: Snapshot) -> None:
+        news.put(None)
+
+    with contextlib.ExitStack() as stack:
+        for batch in batches:
+            stack.callback(batch.on_change(tell))
+            stack.enter_context(batch.watch.awaited())
+        if progress:
+            progress.show()
+        if output:
+            stack.enter_context(batches[0].watch.looked_at())
+            batches[0].look()  # the log of one that had ended when it was found has not been read
+        while running := [batch for batch in batches if not batch.done]:
+            if progress:
+                progress.show()
+            if output:
+                output.print_news()
+            rest = deadline - time.monotonic()
+            if rest <= 0:
+                raise WaitTimeout
+            youngest = max(batch.snapshot.first_seen for batch in running)
+            with contextlib.suppress(queue.Empty):
+                news.get(timeout=min(rest, pace(time.time() - youngest)))
+                while True:
+                    news.get_nowait()
+        if output:
+            output.finish()
+        if progress:
+            progress.show()
+
+
+def _failures(batches: Iterable[Batch]) -> Iterator[BatchFailed | BatchGone]:
+    for batch in batches:
+        try:
+            batch.wait()
+        except (BatchFailed, BatchGone) as failure:
+            yield failure
+
+
+def _without_its_lines(failure: BatchFailed | BatchGone) -> BatchFailed | BatchGone:
+    """Return a failure whose lines have just been printed, with its cause alone."""
+    if not isinstance(failure, BatchFailed):
+        return failure
+    why = cause(list(failure.lines), LONGEST_LINE)
+    short = BatchFailed(
+        status_line(failure.batch.snapshot), batch=failure.batch, lines=[why] if why else []
+    )
+    short.__cause__ = failure
+    return short
 
 
 def follow(batch: Batch, *, output: bool) -> None:
@@ -50,8 +114,8 @@ def follow(batch: Batch, *, output: bool) -> None:
         raise WaitInterrupted(_still_running([batch])) from None
     try:
         batch.wait()
-    except BatchFailed as failure:  # its lines have just been printed
-        raise BatchFailed(status_line(batch.snapshot), batch=batch) from failure
+    except BatchFailed as failure:
+        raise _without_its_lines(failure)  # noqa: B904 -- it has its cause
 
 
 def _still_running(batches: Iterable[Batch]) -> str:
@@ -62,13 +126,6 @@ def _still_running(batches: Iterable[Batch]) -> str:
         f"stopped waiting; still running: batch {names}\n"
         f"Wait on with %livy_wait {ids}, or end it with %livy_kill {ids}."
     )
-
-
-def _print_output(batch: Batch) -> None:
-    lines = batch.output()
-    if len(lines) > MOST_LINES:
-        print(f"… {len(lines) - MOST_LINES} lines before: %livy_log {batch.id} --output")
-    print_lines(lines[-MOST_LINES:])
 
 
 def print_lines(lines: Iterable[str]) -> None:

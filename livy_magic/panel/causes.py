@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Callable
 
+from ..batch import last_words
 from ..display import first_line
 from ..errors import HistoryError
-from ..history import Entry
+from ..history import Entry, History, recorder
 from ..livy import Livy
 from .notes import cause
 from .rows import Row, Rows
@@ -52,13 +53,24 @@ class Causes:
             ).start()
 
     def _read(self, ended: list[tuple[int, Entry]]) -> None:
+        recorder.flush()
         for number, entry in ended:
             try:
-                words = self._livy.recalled(entry).last_words()
+                why = cause_of(self._livy.history, entry)
             except HistoryError as problem:
                 _log.warning("the panel cannot find why batches failed: %s", first_line(problem))
                 return
-            self._found(number, cause(words))
+            self._found(number, why)
+
+
+def cause_of(history: History, entry: Entry) -> str:
+    """Return in one line why a submission's batch failed, from the end of its saved log; "" if that says nothing.
+
+    Raises:
+        HistoryError: The history cannot be used.
+    """
+    lines = history.end_of_log(entry.key)
+    return cause(last_words(lambda kinds: (line for line in lines[::-1] if line.kind in kinds)))
 
 
 def _is_late(row: Row) -> bool:

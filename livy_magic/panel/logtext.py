@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, TypeAlias
 
 from ..batch import OUTPUT
+from ..display import readable
 from ..protocol.log_format import KINDS, Line
 from ..redact import SGR, coloured
 from ..watch.captured_log import PACKED
@@ -20,8 +21,7 @@ from ..watch.watch import Watch
 
 Only: TypeAlias = Literal["all", "output"]
 
-LONGEST = 2000  # most characters of a line that the panel shows
-_STATE = 10  # most colour sequences that carry over to the next line
+_STATE = 10  # colour sequences that a line may begin with
 
 _RESET = re.compile(r"\x1b\[(?:0*;)*0*m")
 _LEVEL = re.compile(
@@ -53,12 +53,8 @@ def kind(line: Line) -> str:
 
 
 def shown(text: str) -> str:
-    """Return a line as a terminal shows it, without what a progress bar overwrote; shorten it."""
-    if "\r" in text:
-        text = next((part for part in reversed(text.split("\r")) if part), "")
-    if len(text) > LONGEST:
-        text = f"{text[:LONGEST]}… ({len(text) - LONGEST:,} characters more)"
-    return coloured(text)
+    """Return a line as a person sees it: what a progress bar overwrote is gone, and it ends somewhere."""
+    return coloured(readable(text))
 
 
 class LogText:

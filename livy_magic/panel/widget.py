@@ -12,7 +12,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from ..display import first_line, table_html, table_text
+from ..display import Row, first_line, table_html, table_text
 from ..errors import LivyError
 from ..livy import Livy
 from ..redact import mask_url, plain
@@ -85,8 +85,9 @@ class LivyPanel(anywidget.AnyWidget):
             data["text/html"] = _paragraphs(texts)
         else:
             more = ["… and more"] if len(infos) > TABLE else []
-            texts = [title, table_text(infos[:TABLE]), *more]
-            table = table_html(infos[:TABLE])
+            rows = [Row(info) for info in infos[:TABLE]]
+            texts = [title, table_text(rows), *more]
+            table = table_html(rows)
             data["text/html"] = f"{_paragraphs([title])}{table}{_paragraphs(more)}"
         data["text/plain"] = "\n".join(texts)
         return data, metadata

@@ -108,6 +108,11 @@ class Watcher(Shared):
         """Say whether the caller runs in the watcher's own thread."""
         return threading.current_thread() is self._thread
 
+    @property
+    def is_looking(self) -> bool:
+        """Whether its thread runs: else what is known of running batches may be old."""
+        return self._thread is not None and not self._stopping
+
     def has_ended(self, problem: LivyError) -> bool:
         """Say whether the server is gone for good, and did not just fail to answer."""
         return isinstance(problem, Unreachable) and not self._may_return()

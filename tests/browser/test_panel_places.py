@@ -72,7 +72,7 @@ def test_where_nothing_runs_there_is_a_table_and_the_same_as_text(
     data = notebook.cells[1].outputs[0].data
     title, head, newest, *_, last = data["text/plain"].splitlines()
     assert title == f"Batches on {large_livy.url}"
-    assert head.split() == ["id", "state", "name", "owner", "application"]
+    assert head.split() == ["id", "state", "name"]
     assert newest.split() == ["59", "running", "<i>new</i>"]
     assert last == "… and more"
     table = data["text/html"]
@@ -80,6 +80,21 @@ def test_where_nothing_runs_there_is_a_table_and_the_same_as_text(
     assert "etl-58" in table
     assert "… and more" in table
     assert "<script" not in table
+
+
+def test_where_there_is_room_the_list_says_when_batches_began(lab, open_panel, large_livy):
+    large_livy.set(batches=2)
+    panel = open_panel(lab, large_livy.url)
+    expect(panel.state("etl-1")).to_be_visible()
+    large_livy.set(batches=3)  # it comes while the panel looks
+    began = panel.row("etl-2").locator(".livy-start")
+    expect(began).to_have_text(re.compile(r"^\d\d:\d\d$"))
+    expect(panel.row("etl-1").locator(".livy-start")).to_have_text("")
+    panel.root.evaluate("panel => { panel.style.width = '880px'; }")
+    expect(began).to_be_hidden()
+    panel.root.evaluate("panel => { panel.style.width = '920px'; }")
+    expect(began).to_be_visible()
+    assert width_needed(panel) <= width(panel)
 
 
 def test_a_panel_of_300_pixels_can_be_used(lab, open_panel, large_livy):

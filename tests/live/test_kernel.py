@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import psutil
 import pytest
+from executed import execute
 from ipykernel.kernelspec import write_kernel_spec
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
@@ -239,7 +240,7 @@ def test_interrupting_a_wait_says_how_to_end_the_batch_and_does_not_end_it(
 ) -> None:
     sleeper = Sleeper.of(kernel, "waited-for")
     waiting = kernel.start("%livy_wait")
-    kernel.hear(lambda message: cell_of(message) == waiting and kind(message) == "display_data")
+    kernel.hear(lambda message: cell_of(message) == waiting and kind(message) == "stream")
     kernel.interrupt()
     error = kernel.finish(waiting).error
     assert error["ename"] == "WaitInterrupted"
@@ -332,6 +333,94 @@ def test_a_card_follows_its_batch_while_the_kernel_is_idle_and_while_it_is_busy(
     assert last == f"{first.partition(': ')[0]}: success"
 
 
+def test_a_waited_cell_shows_one_card_that_moves_and_what_is_printed_below_it_as_it_comes(
+    kernel: Kernel,
+) -> None:
+    waiting = kernel.start(f"%%livy_batch --wait --name waited -o batch\n{TALKATIVE}")
+    kernel.hear(
+        lambda message: kind(message) == "stream" and message["content"]["text"].startswith("line ")
+    )
+    moving = [message for message in kernel.heard if "<progress" in shown(message)]
+    assert "● running" in shown(moving[-1])
+    assert re.search(r">\d+ s, since \d\d:\d\d:\d\d<", shown(moving[-1]))
+    cell = kernel.finish(waiting)
+    [card] = cell.of("display_data")
+    assert not cell.of("execute_result")
+    assert cell.printed == "".join(f"line {number}\n" for number in range(25))
+    last = kernel.updates(card)[-1]
+    assert "✔ success" in shown(last)
+    assert "<progress" not in shown(last)
+    assert "line " not in shown(last), "it stands below"
+    assert re.fullmatch(
+        r"batch \d+ 'waited': (\w+ → )+success after [\d.]+ s", shown(last, "text/plain")
+    )
+    assert kernel.run("print(_ is batch)").printed == "True\n"
+    assert kernel.run("batch").of("display_data"), "it can be displayed again"
+
+
+def test_an_interrupted_wait_leaves_a_card_that_does_not_go_on(kernel: Kernel) -> None:
+    waiting = kernel.start(f"%%livy_batch --wait --name stopped\n{ASLEEP}")
+    kernel.hear(lambda message: kind(message) == "stream")
+    kernel.interrupt()
+    cell = kernel.finish(waiting)
+    assert cell.error["ename"] == "WaitInterrupted"
+    [card] = cell.of("display_data")
+    last = kernel.updates(card)[-1]
+    assert "● running" in shown(last)
+    assert "Waiting stopped at " in shown(last)
+    assert "<progress" not in shown(last)
+    assert not re.search(r"\d s, since", shown(last))
+    kernel.run("%livy_kill stopped")
+    assert kernel.updates(card)[-1] is last
+
+
+def test_several_waited_batches_are_a_line_each_and_not_a_table_as_well(kernel: Kernel) -> None:
+    for name in ("one", "other"):
+        kernel.submit(f"--name {name} -o {name}", f"print('of', '{name}')")
+    cell = kernel.run("%livy_wait one other")
+    [lines] = cell.of("display_data")
+    last = kernel.updates(lines)[-1]
+    assert re.fullmatch(
+        r"batch \d+ 'one': .*success after .* s\nbatch \d+ 'other': .*success after .* s",
+        shown(last, "text/plain"),
+    )
+    assert not cell.of("execute_result")
+    numbers = re.findall(r"batch \d+", shown(last, "text/plain"))
+    assert cell.printed == (f"── {numbers[0]} 'one'\nof one\n── {numbers[1]} 'other'\nof other\n")
+    [table] = kernel.run("_").of("execute_result")
+    assert shown(table, "text/plain").splitlines()[0].split()[-2:] == ["started", "took"]
+
+
+def test_a_notebook_that_is_saved_keeps_a_waited_cells_outputs_in_their_order(
+    livy: Livy, local_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIVY_LOCAL_DIR", str(local_base))
+    bar = "import sys\nfor n in range(100): sys.stderr.write(f'\\r{n}%|##| {n}/100')\n"
+    program = f"{bar}print(file=sys.stderr)\n{TALKATIVE}"
+    wait = f"get_ipython().run_cell_magic('livy_batch', '--wait', {program!r})"
+    _, cell, failed = execute(
+        tmp_path,
+        "%load_ext livy_magic",
+        f"print('before')\ndisplay('a result')\n_ = {wait}\nprint('behind')",
+        "%%livy_batch --wait\nprint('so far')\nraise ValueError('boom')",
+    )
+    texts = [
+        output.text if output.output_type == "stream" else output.data["text/plain"]
+        for output in cell.outputs
+    ]
+    before, result, card = texts[:3]
+    printed = "".join(texts[3:])
+    assert (before, result) == ("before\n", "'a result'")
+    assert "→ success after " in card
+    assert printed.index("99%|##| 99/100") < printed.index("line 0\n")
+    assert printed.count("%|##|") == 1
+    assert printed.endswith("line 24\nbehind\n")
+    card, *lines, error = failed.outputs
+    assert "→ dead after " in card.data["text/plain"]
+    assert "".join(line.text for line in lines).count("ValueError: boom") == 1
+    assert error.evalue.endswith(" s\n  ValueError: boom")
+
+
 EVIL = "<img src=x onerror=alert(1)>"
 
 
@@ -344,7 +433,8 @@ def test_what_a_program_prints_and_how_a_batch_is_called_is_text_and_never_marku
     kernel.run("%livy_batches")
     pages = [page for page in map(shown, kernel.heard) if page]
     assert len(pages) >= 4, "a card, its update, the wait and the table"
-    assert all("&lt;img src=x onerror=alert(1)&gt;" in page for page in pages)
+    for page in pages:
+        assert "&lt;img src=x onerror=alert(1)&gt;" in page
     assert not any("<img" in page or "<script" in page for page in pages)
     assert "&lt;/pre&gt;&lt;script&gt;" in shown(kernel.updates(card)[-1])
 

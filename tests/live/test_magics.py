@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import threading
 
@@ -39,13 +40,27 @@ def cell(shell):
 def test_a_cell_runs_and_what_it_printed_is_shown(cell, capsys):
     batch = cell("--wait", "print('hello from a batch ✓')")
     assert batch.state == "success"
-    assert capsys.readouterr().out.endswith("hello from a batch ✓\n")
+    out = capsys.readouterr().out.splitlines()
+    assert out.count("hello from a batch ✓") == 1
+    assert re.fullmatch(rf"batch {batch.id} .*: .*→ success after [\d.]+ s", out[-1])
+    assert "<" not in "".join(out), "a terminal shows no HTML"
 
 
-def test_a_traceback_points_at_the_line_of_the_cell(cell):
+def test_a_traceback_points_at_the_line_of_the_cell_and_is_printed_once(cell, capsys):
     code = "#| conf:\n#|   spark.a: 1\n\n1 / 0\n"  # line 5, the magic's line being the first
-    with pytest.raises(BatchFailed, match=r"line 5, in <module>"):
+    with pytest.raises(BatchFailed) as caught:
         cell("--wait --param A=1", code)
+    assert capsys.readouterr().out.count("line 5, in <module>") == 1
+    assert str(caught.value).endswith(" s\n  ZeroDivisionError: division by zero")
+
+
+def test_what_a_quiet_wait_shows_is_nothing(cell, shell, capsys):
+    assert cell("--wait --quiet -o batch", "print('unseen')") is None
+    assert capsys.readouterr().out == ""
+    assert shell.user_ns["batch"].output() == ["unseen"]
+    with pytest.raises(BatchFailed, match=r"(?s)ended as dead.*Traceback.*boom"):
+        cell("--wait --quiet", "raise ValueError('boom')")
+    assert capsys.readouterr().out == ""
 
 
 def test_parameters_options_and_arguments_reach_the_program(shell, cell):

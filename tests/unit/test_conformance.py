@@ -61,7 +61,7 @@ from livy_magic import (
     ServerError,
     Unauthorized,
 )
-from livy_magic.display import card, status_line, table_text
+from livy_magic.display import Row, card, status_line, table_text
 from livy_magic.protocol.client import LivyClient
 from livy_magic.protocol.models import BatchInfo, is_final
 from livy_magic.watch.snapshot import Snapshot
@@ -295,5 +295,5 @@ def test_37_a_500_page_for_a_list_is_told_in_its_own_words(client, wire):
 
 def test_38_a_line_without_end_makes_no_table_wide():
     endless = BatchInfo.from_json(view(log=["x" * 300_000]), "GET /batches")
-    assert len(table_text([endless])) < 1000
+    assert len(table_text([Row(endless)])) < 1000
     assert len(card(Snapshot(endless, first_seen=0.0), endless.log)) < 10_000

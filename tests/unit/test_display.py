@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from livy_magic import display
@@ -18,7 +20,7 @@ def snapshot(info=NAMED, **members):
 def test_no_text_of_a_server_becomes_markup(field):
     info = BatchInfo(**{"id": 1, "state": "running", field: PAYLOAD})
     trouble = snapshot(info, error=LivyError(PAYLOAD), stale_since=1001.0)
-    shown = display.card(trouble, [PAYLOAD]) + display.table_html([info])
+    shown = display.card(trouble, [PAYLOAD]) + display.table_html([display.Row(info)])
     assert "<img" not in shown
     assert "&lt;img" in shown
 
@@ -57,10 +59,45 @@ def test_no_duration_is_claimed_for_a_batch_that_others_submitted():
     assert "took" not in display.card(ended, [])
 
 
+def test_a_running_card_says_for_how_long_as_long_as_somebody_sees_it():
+    running = snapshot(submitted=1000.0)
+    assert "2 min 05 s, since " in display.card(running, now=1125.9)
+    for unseen in (
+        display.card(running),
+        display.card(
+            snapshot(submitted=1000.0, error=LivyError("no"), stale_since=1.0), now=1125.9
+        ),
+    ):
+        assert "2 min 05 s" not in unseen
+        assert "since " in unseen
+    assert ">since" not in display.card(snapshot(), now=1125.9), "nobody knows when"
+
+
+def test_a_card_has_a_bar_while_somebody_waits_and_the_batch_runs():
+    ended = snapshot(BatchInfo(id=7, state="success"), submitted=1000.0, ended=1007.0)
+    assert "<progress" in display.card(snapshot(), waiting=True)
+    assert "<progress" not in display.card(snapshot()) + display.card(ended, waiting=True)
+
+
+def test_a_list_says_when_batches_began_and_how_long_they_took(monkeypatch):
+    monkeypatch.setattr("time.time", lambda: 1_000_065.0)
+    rows = [
+        display.Row(NAMED, 1_000_000.0),
+        display.Row(BatchInfo(id=8, state="success"), 1_000_000.0, 1_000_007.1),
+        display.Row(BatchInfo(id=9, state="success"), 1_000_000.0),
+        display.Row(BatchInfo(id=10, state="running")),
+    ]
+    head, *lines = display.table_text(rows).splitlines()
+    took = [line[head.index("took") :] for line in lines]
+    assert took == ["1 min 05 s so far", "7.1 s", "", ""]
+    began = [line[head.index("started") : head.index("took")].strip() for line in lines]
+    assert began == [time.strftime("%Y-%m-%d %H:%M", time.localtime(1_000_000))] * 3 + [""]
+
+
 def test_a_list_as_text_is_aligned():
     infos = [NAMED, BatchInfo(id=10, state="success", owner="ann")]
-    assert display.table_text(infos).splitlines() == [
-        "id  state    name  owner  application",
+    assert display.table_text([display.Row(info) for info in infos]).splitlines() == [
+        "id  state    name  owner",
         "7   running  etl",
         "10  success        ann",
     ]

@@ -48,7 +48,7 @@ def test_the_newest_submission_comes_first_with_its_last_state(line):
     remember("second", number=1)
     today = time.strftime("%Y-%m-%d")
     head, *rows = (row.split() for row in repr(line()).splitlines())
-    assert head == ["submitted", "id", "state", "name", "owner", "took"]
+    assert head == ["submitted", "id", "state", "name", "owner", "took", "cause"]
     assert [row[:1] + row[2:6] for row in rows] == [
         [today, "1", "success", "second", "alice"],
         [today, "0", "dead", "first", "alice"],
@@ -91,6 +91,29 @@ def test_a_state_that_was_not_the_last_is_said_to_be_old(line):
     assert "running when last seen" not in repr(line())
     history.current().ended(key, "running")
     assert "running when last seen" in repr(line())
+
+
+def test_what_failed_says_why_in_a_line_and_what_succeeded_or_was_killed_needs_none(line):
+    error = "pyspark.errors.exceptions.captured.AnalysisException: [UNRESOLVED_COLUMN] no `nme`"
+    for state in ("dead", "success", "killed"):
+        key = remember(state, state)
+        noise = [Line(f"26/11/22 16:50:44 INFO X: {n} {'x' * 90}", "spark") for n in range(2_000)]
+        lines = ["Traceback (most recent call last):", error, "+- Range (0, 10)"]
+        history.current().append(
+            key, [*noise, *(Line(text, "program") for text in lines), *noise[:20]]
+        )
+    rejected = history.current().intend(
+        Intent(server=URL, request=BatchRequest(file="/a.py", name="no"), folder="/")
+    )
+    history.current().rejected(rejected, "the server refuses it\nAsk somebody.")
+    head, *rows = repr(line()).splitlines()
+    column = head.index("cause")
+    assert [row[column:] for row in rows] == [
+        "the server refuses it",
+        "",
+        "",
+        "AnalysisException: [UNRESOLVED_COLUMN] no `nme`",
+    ]
 
 
 def test_no_text_of_a_server_becomes_markup(line):
@@ -254,4 +277,7 @@ def test_a_submission_is_known_by_its_cell_and_notebook(shell, monkeypatch):
     shell.run_cell("%livy_submit hdfs:///a.py").raise_error()
     [entry] = history.current().entries()
     assert (entry.notebook, entry.cell) == ("reports/nightly.ipynb", "In [1]")
-    assert "reports/nightly.ipynb" in repr(shell.run_line_magic("livy_history", ""))
+    table = shell.run_line_magic("livy_history", "")
+    assert "reports/nightly.ipynb" not in repr(table)
+    assert "nightly.ipynb" in repr(table)
+    assert 'title="reports/nightly.ipynb">nightly.ipynb<' in table._repr_html_()

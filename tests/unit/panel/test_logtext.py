@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livy_magic.panel.logtext import LONGEST, LogText, kind, shown
+from livy_magic.display import LONGEST_LINE as LONGEST
+from livy_magic.panel.logtext import LogText, kind, shown
 from livy_magic.protocol.log_format import Line
 from livy_magic.watch.captured_log import CapturedLog
 

@@ -41,7 +41,7 @@ def test_in_a_terminal_the_newest_batches_are_text(monkeypatch):
     formats, _ = DisplayFormatter(active_types=["text/plain"]).format(panel)
     assert formats["text/plain"].splitlines() == [
         "Batches on http://livy.test",
-        "id  state    name  owner  application",
+        "id  state    name  owner",
         "1   running  etl   alice",
     ]
 
