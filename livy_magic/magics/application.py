@@ -15,7 +15,7 @@ from IPython.core.error import UsageError
 from ..redact import is_secret, mask_args, mask_url
 from .cell import MARK, parts
 from .cell import lines as lines_of
-from .line import split
+from .options import CELL, FIRST_ARGUMENT, words_of
 
 MAGIC = "%%livy_batch"
 
@@ -92,7 +92,7 @@ def _no_warnings() -> Iterator[None]:
 def _masked_line(line: str) -> str:
     line = re.sub(r"[\r\n\0]+", " ", line).strip()
     if is_secret(line):
-        return shlex.join(mask_args(split(line)))
+        return shlex.join(mask_args(words_of(line, CELL, first=FIRST_ARGUMENT)))
     return mask_url(line)
 
 

@@ -18,10 +18,10 @@ from ..errors import InvalidRequest
 from ..protocol.fields import find, read
 from ..protocol.models import POST_FIELDS
 from ..redact import is_secret, mask_text
-from ..spelling import nearest
+from ..spelling import first_typographic, nearest
 from .line import split
 from .options import CELL, SPARK_SUBMIT, Option
-from .spark_submit import REFUSED, Properties
+from .spark_submit import REFUSED, Properties, is_command
 
 MARK = "#|"
 _ALMOST_MARK = re.compile(r"#\s+\|\s*[\w-]+\s*:")
@@ -40,11 +40,6 @@ _PROPERTIES = {option.name: option for option in SPARK_SUBMIT if not find(option
 
 _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
-# No Python begins like this.
-_COMMAND = re.compile(
-    r"\s*(?:[!$%]\s*)?(?:[A-Za-z_]\w*=\S+\s+)*[\w.~${}/\\:-]*spark[23]?-submit[\w.]*(?!\S)"
-)
-
 
 @dataclass(frozen=True)
 class Cell:
@@ -55,7 +50,7 @@ class Cell:
         options: The magic's own options by name, to go below the line's: ``Parsed.over``.
         code: The whole cell, when it holds an application; its options are comments in Python.
         body: The cell as a literal POST body, when it is one: nothing is to be added to it.
-        command: The cell as a spark-submit command in one line, when it is one.
+        command: The cell as a spark-submit command, when it is one; what is above it is blank lines.
         notes: What is to be said about some options, a line each.
     """
 
@@ -95,10 +90,11 @@ def parse_cell(cell: str, *, line_file: str | None = None) -> Cell:
         return Cell(_body_values(body), options, body=body, notes=notes)
     if named and rest:
         raise UsageError(f"the cell has code and {named}; which of them is to run?")
-    if _COMMAND.match(rest):
-        return Cell(values, options, command=_one_line(below), notes=notes)
+    first_line = FIRST_LINE + len(top)
+    if is_command(rest):
+        return Cell(values, options, command="\n" * (first_line - 1) + rest, notes=notes)
     if rest:
-        _check_no_options("".join(below), FIRST_LINE + len(top))
+        _check_no_options("".join(below), first_line)
         return Cell(values, options, code=cell, notes=notes)
     if named:
         return Cell(values, options, notes=notes)
@@ -106,26 +102,6 @@ def parse_cell(cell: str, *, line_file: str | None = None) -> Cell:
         "the cell has options but nothing to run" if values or options else "the cell is empty"
     )
     raise UsageError(f"{missing}: {CELL_FORMS}")
-
-
-def _one_line(lines: list[str]) -> str:
-    """Return a spark-submit command without its continuations, as a shell would join them.
-
-    Raises:
-        UsageError: Something else stands below it.
-    """
-    text = "".join(lines).replace("\r\n", "\n").replace("\\\n", " ")
-    first, *others = [line for line in text.splitlines() if not _is_comment(line)]
-    if others:
-        raise UsageError(
-            f"below the spark-submit command stands {_shortened(others[0])}; every line of the"
-            " command but the last ends in a backslash, and nothing else may be in the cell"
-        )
-    return first
-
-
-def _shortened(text: str) -> str:
-    return "something else" if is_secret(text) else f"`{text.strip()[:40]}`"
 
 
 def _check_no_options(code: str, first_line: int) -> None:
@@ -246,6 +222,8 @@ def _sorted_options(
             raise UsageError(f"cell option {key} is refused: {REFUSED[f'--{name}']}")
         else:
             hint = nearest(key, [*_JSON_KEYS, *_OPTIONS, *_PROPERTIES])
+            if odd := first_typographic(key):
+                hint = f": {odd}"
             if key.startswith("spark."):
                 hint = f"; Spark properties stand below `{MARK} conf:`, two blanks further in"
             raise UsageError(f"unknown cell option {mask_text(key)}{hint}")

@@ -1,60 +1,310 @@
-"""A line becomes words: a shell's quotes, Python's variables, and nothing else of a shell."""
+r"""A line becomes words: by the magics' own rules, or by a shell's where a command was pasted.
+
+=============  ==============================================  ======================================
+in the line    the magics' own rules                           a shell's
+=============  ==============================================  ======================================
+``'…'``        the text itself                                 the text itself
+``"…"``        one word; ``\"`` is a quote                     one word; ``\`` before ``$ ` " \``
+``\x``         a backslash and an x, as in ``C:\x``            x; ``C:\x`` at a word's start stays
+``# …``        itself                                          a comment, at a word's start
+``; | $(…)``   themselves                                      refused: no shell runs
+``{…} $name``  Python, but not in single quotes                Python, but not in single quotes
+=============  ==============================================  ======================================
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import NamedTuple
 
 from IPython.core.error import UsageError
 
-_PIECE = re.compile(
-    r"""(?P<blank>\s+)
+from ..redact import is_secret
+from ..spelling import TYPOGRAPHIC, typographic
+from .references import NAME, expanded, field_at
+
+_SPECIAL = rf"'\"\\{{}}${re.escape(TYPOGRAPHIC)}"
+
+_REFERENCES = r"\$\$ | \$\{(?!\{) | \{\{"  # that no expression in braces begins within
+
+_OWN = re.compile(
+    rf"""(?P<blank>\s+)
       | '(?P<single>[^']*)'
       | "(?P<double>(?:\\"|[^"\\]|\\(?!"))*)"
-      | (?P<plain>[^\s'"]+)""",
+      | (?P<odd>[{re.escape(TYPOGRAPHIC)}])
+      | (?P<open>['"])
+      | (?P<plain>{_REFERENCES} | [^\s{_SPECIAL}]+ | [\\{{}}$])""",
     re.VERBOSE,
 )
 
-_REFERENCE = re.compile(
-    r"""(?P<dollars>\$\$)
-      | (?P<open>\{\{)
-      | (?P<close>\}\})
-      | \$?\{(?P<braced>[^\W\d]\w*)\}
-      | \$(?P<bare>[^\W\d]\w*)""",
-    re.VERBOSE,
+_SHELL = re.compile(
+    rf"""(?P<continued>\\\r?\n)
+      | (?P<late>\\[^\S\n]+(?=\n))
+      | (?P<last>\\\s*\Z)
+      | (?P<end>\r?\n)
+      | (?P<blank>[^\S\n]+)
+      | \\(?P<escaped>.)
+      | '(?P<single>[^']*)'
+      | "(?P<double>(?:[^"\\]|\\.)*)"
+      | (?P<odd>[{re.escape(TYPOGRAPHIC)}])
+      | (?P<substitution>`|\$(?:[('"0-9@*\#?!-]|\{{(?!{NAME}\}})))
+      | (?P<operator>[;&|<>()]+)
+      | (?P<open>['"])
+      | (?P<several>\{{[^\s'"{{}}]*(?:,|\.\.)[^\s'"{{}}]*\}})
+      | (?P<plain>{_REFERENCES} | [^\s{_SPECIAL};&|<>()`]+ | [{{}}$])""",
+    re.VERBOSE | re.DOTALL,
+)
+_WINDOWS = re.compile(
+    r"""[A-Za-z]:\\(?:[^\s'"`;&|<>()\\]|\\(?!\s|\Z))*"""
+)  # a path, of which a shell would leave no backslash
+_HOME = re.compile(r"~(?=/|\s|\Z)")
+_COMMENT = re.compile(r"#[^\n]*")
+
+# What a shell reads within double quotes.
+_DOUBLE = re.compile(
+    rf"""\\(?P<literal>[$`]) | \\(?P<quoted>["\\]) | (?P<continued>\\\r?\n)
+      | (?P<substitution>`|\$(?:[(0-9@*\#?!-]|\{{(?!{NAME}\}})))
+      | (?P<plain>\$\$ | [^\\$`]+ | .)""",
+    re.VERBOSE | re.DOTALL,
 )
 
 
-def split(line: str) -> list[str]:
-    r"""Split a line into words.
+class Kind(Enum):
+    """How a piece of a word was written."""
+
+    PLAIN = "no quotes"
+    DOUBLE = "double quotes"
+    LITERAL = "single quotes, or behind a shell's backslash"
+    HOME = "a tilde in a command"
+
+
+class Piece(NamedTuple):
+    """A part of a word, without its quotes."""
+
+    text: str
+    kind: Kind
+
+
+class Word(str):
+    """A word without its quotes, variables not yet put in.
+
+    Attributes:
+        pieces: What it is made of.
+        start: Where in the line it begins.
+    """
+
+    __slots__ = ("pieces", "start")
+
+    pieces: tuple[Piece, ...]
+    start: int
+
+    def __new__(cls, pieces: list[Piece], start: int) -> Word:  # noqa: D102, PYI034 -- Self is 3.11's
+        word = super().__new__(cls, "".join(piece.text for piece in pieces))
+        word.pieces, word.start = tuple(pieces), start
+        return word
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether a shell would look for files of that name: ``*``, ``?`` or ``[`` without quotes."""
+        return any(
+            piece.kind is Kind.PLAIN and set("*?[") & set(piece.text) for piece in self.pieces
+        )
+
+
+def split(line: str) -> list[Word]:
+    r"""Split a line into words by the magics' own rules.
 
     Quotes are those of a shell, also inside a word: ``--name="my job"``. Within double quotes,
     ``\"`` is a quote. Any other backslash is a backslash, as in ``C:\jobs\etl.py``.
 
     Raises:
-        UsageError: A quote is never closed, or the line ends in a backslash.
+        UsageError: A quote is never closed, a sign is a typographic one, or the line ends in a
+            backslash.
     """
-    if line.rstrip().endswith("\\"):
-        raise UsageError(
-            r"the line ends in a backslash; quote a word that does end in one, '…\'. A %% line cannot be"
-            " continued: options go into its cell, `#| name: value`, and so does a spark-submit command"
-        )
-    words: list[str] = []
-    word: str | None = None
+    return list(own_words(line))
+
+
+def own_words(line: str) -> Iterator[Word]:
+    """Yield what :func:`split` returns; what is wrong with a word is raised when it is reached."""
+    pieces: list[Piece] = []
+    start: int | None = None
     position = 0
     while position < len(line):
-        piece = _PIECE.match(line, position)
-        if piece is None:
-            raise UsageError(f"the quote {line[position]} in column {position + 1} is never closed")
-        position = piece.end()
-        if piece.lastgroup != "blank":
-            text = piece[piece.lastgroup or 0]
-            word = (word or "") + (text.replace('\\"', '"') if piece["double"] else text)
-        elif word is not None:
-            words.append(word)
-            word = None
-    return words if word is None else [*words, word]
+        token = _OWN.match(line, position)
+        assert token is not None
+        where, position = position, token.end()
+        if token["blank"]:
+            if start is not None:
+                yield Word(pieces, start)
+            pieces, start = [], None
+            continue
+        if token["open"]:
+            raise _never_closed(line, where)
+        if token["odd"]:
+            raise _odd(line, where, begins_word=start is None)
+        if token["plain"] == "\\" and not line[position:].strip():
+            raise _ends_in_backslash()
+        start = where if start is None else start
+        if token["single"] is not None:
+            pieces.append(Piece(token["single"], Kind.LITERAL))
+        elif token["double"] is not None:
+            pieces.append(Piece(token["double"].replace('\\"', '"'), Kind.DOUBLE))
+        else:
+            position = _add_plain(pieces, line, where, position)
+    if start is not None:
+        yield Word(pieces, start)
+
+
+def shell_words(text: str) -> list[Word]:
+    r"""Split a pasted command into words, as a shell does.
+
+    Lines are continued by a ``\`` at their end; what is below the command may be a comment.
+
+    Raises:
+        UsageError: A quote is never closed; a sign is a typographic one; a line that should go on does
+            not; there is something that only a shell can do, or something else below the command.
+    """
+    words: list[Word] = []
+    pieces: list[Piece] = []
+    start: int | None = None
+    position = 0
+    while position < len(text):
+        if start is None and (comment := _COMMENT.match(text, position)):
+            position = comment.end()
+            continue
+        if start is None and (path := _WINDOWS.match(text, position)):
+            pieces, start, position = [Piece(path[0], Kind.PLAIN)], position, path.end()
+            continue
+        token = _SHELL.match(text, position)
+        assert token is not None
+        where, position = position, token.end()
+        if token["continued"]:
+            continue
+        if token["blank"] or token["end"]:
+            if start is not None:
+                words.append(Word(pieces, start))
+            pieces, start = [], None
+            if token["end"] and words:
+                _check_nothing_below(text[position:])
+                break
+            continue
+        _check_no_shell(text, token, begins_word=start is None)
+        if token["escaped"] or token["single"] is not None:
+            pieces.append(Piece(token["escaped"] or token["single"], Kind.LITERAL))
+        elif token["double"] is not None:
+            pieces += _in_double_quotes(text, where + 1, token.end("double"))
+        elif start is None and _HOME.match(text, where):
+            pieces.append(Piece("~", Kind.HOME))
+            position = where + 1
+        else:
+            position = _add_plain(pieces, text, where, position)
+        start = where if start is None else start
+    return words if start is None else [*words, Word(pieces, start)]
+
+
+def _check_no_shell(text: str, token: re.Match[str], *, begins_word: bool) -> None:
+    """Refuse what no shell would accept, and what only a shell could do."""
+    where = token.start()
+    if token["late"]:
+        line = text.count("\n", 0, where) + 1
+        raise UsageError(
+            f"line {line}: a blank stands behind the backslash at its end; delete it, so that the"
+            " command goes on"
+        )
+    if token["last"]:
+        raise _ends_in_backslash()
+    if token["odd"]:
+        raise _odd(text, where, begins_word=begins_word)
+    if token["open"]:
+        raise _never_closed(text, where)
+    if token["substitution"]:
+        raise _substitution(text, where, token["substitution"])
+    if token["operator"] or (token["several"] and not field_at(text, where)):
+        raise UsageError(
+            f"{token[0]} in {_place(text, where)} is for a shell, and none runs here; leave it out (a batch"
+            " runs in the background anyway), or quote it if the program should get it"
+        )
+
+
+def _in_double_quotes(text: str, start: int, end: int) -> list[Piece]:
+    """Return the pieces of what a shell finds within double quotes."""
+    pieces = [Piece("", Kind.DOUBLE)]
+    position = start
+    while position < end:
+        token = _DOUBLE.match(text, position, end)
+        assert token is not None
+        if token["substitution"]:
+            raise _substitution(text, position, token["substitution"])
+        if token["literal"]:
+            pieces += [Piece(token["literal"], Kind.LITERAL), Piece("", Kind.DOUBLE)]
+        else:
+            more = token["quoted"] or token["plain"] or ""
+            pieces[-1] = Piece(pieces[-1].text + more, Kind.DOUBLE)
+        position = token.end()
+    return pieces
+
+
+def _add_plain(pieces: list[Piece], line: str, start: int, end: int) -> int:
+    """Add what stands without quotes, a Python expression in braces as a whole; return its end."""
+    text = line[start:end]
+    if text.startswith("{") and (field := field_at(line, start)):
+        end = field.end
+        text = line[start:end]
+    if pieces and pieces[-1].kind is Kind.PLAIN:
+        text = pieces.pop().text + text
+    pieces.append(Piece(text, Kind.PLAIN))
+    return end
+
+
+def _check_nothing_below(text: str) -> None:
+    for line in text.splitlines():
+        if line.strip() and not line.lstrip().startswith("#"):
+            shown = "something else" if is_secret(line) else f"`{line.strip()[:40]}`"
+            raise UsageError(
+                f"below the spark-submit command stands {shown}; every line of the command but the last"
+                " ends in a backslash, and nothing else may be in the cell"
+            )
+
+
+# -- what is wrong with a line --------------------------------------------------------------------
+
+
+def _place(text: str, position: int) -> str:
+    line = text.count("\n", 0, position) + 1
+    column = f"column {position - text.rfind(chr(10), 0, position)}"
+    return f"line {line}, {column}" if "\n" in text else column
+
+
+def _never_closed(text: str, position: int) -> UsageError:
+    return UsageError(f"the quote {text[position]} in {_place(text, position)} is never closed")
+
+
+def _odd(text: str, position: int, *, begins_word: bool) -> UsageError:
+    what = typographic(text[position], begins_word=begins_word)
+    return UsageError(
+        f"{_place(text, position)}: {what}, or put straight quotes around a word that is to have it"
+    )
+
+
+def _ends_in_backslash() -> UsageError:
+    return UsageError(
+        r"the line ends in a backslash; quote a word that does end in one, '…\', and delete a blank behind"
+        " one where the line goes on. A %% line cannot be continued: options go into its cell,"
+        " `#| name: value`, and so does a spark-submit command"
+    )
+
+
+def _substitution(text: str, position: int, sign: str) -> UsageError:
+    return UsageError(
+        f"{sign} in {_place(text, position)} is for a shell, and none runs here; put what it stands for into"
+        " a variable of the notebook, {name}; in single quotes it is text"
+    )
+
+
+# -- variables --------------------------------------------------------------------------------------
 
 
 def expand(word: str, namespace: Mapping[str, object]) -> str:
@@ -62,35 +312,29 @@ def expand(word: str, namespace: Mapping[str, object]) -> str:
 
     - ``{name}``, ``$name`` and ``${name}``, where ``name`` is an identifier, become
       ``str(namespace["name"])``. The value is not looked into again.
+    - ``{day:%Y}``, ``{c.day}``, ``{d["k"]!r}``, ``{n + 1}``: what begins with a name and is a Python
+      expression becomes its value, as an f-string would write it.
     - ``$$`` becomes ``$``.
     - ``{{`` becomes ``{``, and the ``}}`` that closes it ``}``.
-    - All else stays as it is: ``{2}``, ``$1``, ``{"a": {"b": 1}}``.
+    - All else stays as it is: ``{2}``, ``$1``, ``{"a": {"b": 1}}``, ``{a,b}``. So does what stands in
+      single quotes.
+
+    Args:
+        word: A word of :func:`split` or :func:`shell_words`, or any text.
+        namespace: The variables.
 
     Raises:
-        UsageError: A variable is not defined.
+        UsageError: A variable is not defined, an expression fails, or begins with a variable and is none.
     """
+    pieces = word.pieces if isinstance(word, Word) else (Piece(word, Kind.PLAIN),)
+    texts: list[str] = []
     unclosed = 0
-
-    def replacement(match: re.Match[str]) -> str:
-        nonlocal unclosed
-        if match["dollars"]:
-            return "$"
-        if match["open"]:
-            unclosed += 1
-            return "{"
-        if match["close"]:
-            closes = unclosed > 0
-            unclosed -= closes
-            return "}" if closes else "}}"
-        name = match["braced"] or match["bare"]
-        if name in namespace:
-            return str(namespace[name])
-        if not name.isidentifier():
-            return match[0]
-        literal = match[0].replace("$", "$$").replace("{", "{{").replace("}", "}}")
-        cause = f"{name} is not defined here"
-        if name in os.environ:
-            cause += f", only in the environment: {name} = os.environ[{name!r}] would do that"
-        raise UsageError(f"{cause}; to mean it literally: {literal}")
-
-    return _REFERENCE.sub(replacement, word)
+    for text, kind in pieces:
+        if kind is Kind.LITERAL:
+            texts.append(text)
+        elif kind is Kind.HOME:
+            texts.append(os.path.expanduser(text))  # noqa: PTH111 -- Path's fails where there is none
+        else:
+            with_values, unclosed = expanded(text, namespace, unclosed)
+            texts.append(with_values)
+    return "".join(texts)

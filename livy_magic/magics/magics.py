@@ -27,11 +27,12 @@ from .card import Shown
 from .completion import matcher
 from .forget import forget
 from .in_place import Reports
-from .line import expand, split
+from .line import expand
 from .options import (
     BATCHES,
     CELL,
     FILE,
+    FIRST_ARGUMENT,
     HISTORY,
     LOCAL,
     LOCAL_VERBS,
@@ -44,9 +45,10 @@ from .options import (
     Parsed,
     help_text,
     parse,
+    words_of,
 )
 from .scope import variables
-from .spark_submit import check_no_shell, is_program
+from .spark_submit import check_patterns, conf_notes, is_program
 from .tables import BatchList, EntryList, status_text
 from .waiting import follow, print_lines, wait
 
@@ -142,7 +144,8 @@ class LivyMagics(Magics):
         %livy_submit spark-submit --class org.example.Main --executor-memory 4g app.jar 10
 
         Options come before FILE; what follows it goes to the application. A local file is staged
-        where Livy can read it. {day} is the notebook's variable.
+        where Livy can read it. {day} is the notebook's variable, {day:%Y} an expression that begins
+        with one; in single quotes, both are text.
 
         %livy_submit [options] FILE [application arguments …]
         %livy_submit spark-submit [options] FILE [application arguments …]
@@ -174,7 +177,7 @@ class LivyMagics(Magics):
         from .application import application, param  # only cells need it
         from .cell import parse_cell  # only cells need it
 
-        parsed = self._parse(line, CELL, first="the first argument")
+        parsed = self._parse(line, CELL, first=FIRST_ARGUMENT)
         content = parse_cell(cell, line_file=parsed.file)
         values = content.values
         if content.command is not None:
@@ -367,12 +370,12 @@ class LivyMagics(Magics):
         most: int | None = None,
         first: str | None = None,
     ) -> Parsed:
-        words, names = split(line), self._names()
+        words, names = words_of(line, options, first=first), self._names()
         # $SPARK_HOME/bin/spark-submit is no variable of the notebook's
         expanded = [word if is_program(word) else expand(word, names) for word in words]
         parsed = parse(expanded, options, first=first)
         if parsed.command:
-            check_no_shell(line, words)
+            check_patterns(words[len(words) - len(parsed.rest) :])
         if most is not None and len(parsed.rest) > most:
             raise UsageError(f"what is {parsed.rest[most]!r}? There is one argument too many")
         return parsed
@@ -406,7 +409,7 @@ class LivyMagics(Magics):
     ) -> Batch | None:
         quiet = parsed.has("quiet")
         if not quiet:
-            print_lines(parsed.notes)
+            print_lines([*parsed.notes, *conf_notes(values.get("conf", {}))])
         request = BatchRequest(**values)
         livy = self._server(parsed.get("profile"))
         choices: dict[str, Any] = {

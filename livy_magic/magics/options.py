@@ -7,6 +7,7 @@ accepts abbreviations, loses ``--``, and refuses application arguments that look
 from __future__ import annotations
 
 import keyword
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,14 +16,15 @@ from typing import Any, get_args
 from IPython.core.error import UsageError
 
 from ..export import FORMS
-from ..protocol.field_types import Count, FieldType, Text
+from ..protocol.field_types import Count, FieldType, Text, Texts
 from ..protocol.fields import BY_FLAG
 from ..protocol.models import checked
 from ..redact import mask_text
-from ..spelling import nearest
+from ..spelling import first_typographic, nearest
 from ..staging.paths import StageMode
 from ..submit.plan import IfExists
 from . import spark_submit
+from .line import Word, own_words, split
 
 
 class Variable(Text):
@@ -39,6 +41,7 @@ class Variable(Text):
 
 
 FILE = "FILE"
+FIRST_ARGUMENT = "the first argument"
 _TEXT = Text()
 
 
@@ -55,6 +58,7 @@ class Option:
         choices: The only values it takes, if they are so few.
         alone: The value when none is given; another one then only follows a ``=``.
         repeatable: May be given more than once; its value is a list.
+        adds_up: Its value is a list, to which another one adds.
         group: Under which heading a help text has it.
     """
 
@@ -66,6 +70,7 @@ class Option:
     choices: tuple[str, ...] = ()
     alone: str | None = None
     repeatable: bool = False
+    adds_up: bool = False
     group: str = "options"
 
     @property
@@ -162,6 +167,9 @@ _SUBMIT = (
     Option("--quiet", "show nothing but errors"),
 )  # fmt: skip
 
+# Whoever types one of these behind FILE would otherwise submit for real, and not as it was meant.
+_NEVER_MEANT_FOR_A_PROGRAM = frozenset({"--wait", "--follow", "--dry-run", "--if-exists"})
+
 # All that a submission takes besides the application: spark-submit's words.
 SPARK_SUBMIT = (
     *(
@@ -170,12 +178,14 @@ SPARK_SUBMIT = (
             f"{post.metadata['help']}; e.g. {post.metadata['example']}",
             short=spark_submit.SHORT.get(flag),
             metavar=post.metadata["type"].metavar,
+            adds_up=isinstance(post.metadata["type"], Texts),
             group=post.metadata["group"],
         )
         for flag, post in BY_FLAG.items()
     ),
     *(
-        Option(flag, f"{help_text}; {key}", metavar=metavar, group="spark properties")
+        Option(flag, f"{help_text}; {key}", metavar=metavar, group="spark properties",
+               adds_up=flag in spark_submit.LISTS)
         for flag, (key, metavar, help_text) in spark_submit.PROPERTIES.items()
     ),
     Option(spark_submit.PROPERTIES_FILE, "a local file of Spark properties", metavar="FILE",
@@ -235,6 +245,33 @@ LOCAL = (Option("--ui", "with Spark's web page open to this machine"),)
 LOCAL_VERBS = ("start", "stop", "status", "logs", "clean")
 
 
+def words_of(line: str, options: Sequence[Option], *, first: str | None = None) -> list[Word]:
+    """Split a magic's line into words: by a shell's rules from where a spark-submit command begins.
+
+    Args:
+        line: As it was typed.
+        options: What the magic takes.
+        first: See :func:`parse`.
+
+    Raises:
+        UsageError: See :func:`livy_magic.magics.line.split` and ``command_words``.
+    """
+    known = by_flag(options)
+    before: list[Word] = []
+    value_follows = False
+    for word in own_words(line) if first else ():
+        if not value_follows and (word == "--" or not word.startswith("-")):
+            command = line[word.start :]
+            if word == "--" or not spark_submit.is_command(command):
+                break
+            blank = re.sub(r"\S", " ", line[: word.start])  # so that columns stay the line's
+            return [*before, *spark_submit.command_words(blank + command)]
+        option = None if value_follows else known.get(word)
+        value_follows = bool(option and option.value_name and not option.alone)
+        before.append(word)
+    return split(line)
+
+
 def parse(words: Iterable[str], options: Sequence[Option], *, first: str | None = None) -> Parsed:
     """Read the options among the words of a line.
 
@@ -243,7 +280,7 @@ def parse(words: Iterable[str], options: Sequence[Option], *, first: str | None 
     way they end at ``--``. A ``spark-submit`` among options is no such word: a command was pasted.
 
     Args:
-        words: From :func:`~livy_magic.magics.line.split` and ``expand``.
+        words: From :func:`words_of` and :func:`~livy_magic.magics.line.expand`.
         options: What the magic takes.
         first: What that first word is: ``FILE``, the application; or something else, for messages.
 
@@ -257,6 +294,7 @@ def parse(words: Iterable[str], options: Sequence[Option], *, first: str | None 
     given: dict[str, Any] = {}
     rest: list[str] = []
     properties = spark_submit.Properties()
+    taken: set[str] = set()
     command = False
     while todo:
         word = todo.popleft()
@@ -272,15 +310,18 @@ def parse(words: Iterable[str], options: Sequence[Option], *, first: str | None 
                 continue
             rest.append(word)
             if first:
-                properties.notes += _behind_notes(todo, first)
-                rest.extend(todo)
+                rest += _arguments(todo, first, properties.notes, command=command)
                 break
             continue
-        option, value = _taken(word, todo, known, of_submission=bool(first))
+        option, value = _taken(word, todo, known, of_submission=bool(first), command=command)
         if option not in SPARK_SUBMIT:
             _take_option(given, option, value)
-        elif option.flag in BY_FLAG:
-            _take_field(values, option.flag, value)
+            continue
+        if note := _repeated(option, taken, command=command):
+            properties.notes.append(note)
+        taken.add(option.flag)
+        if option.flag in BY_FLAG:
+            _take_field(values, option.flag, value, behind=todo)
         else:
             properties.take(option.flag, value)
     if conf := properties.over(values.get("conf", {})):
@@ -299,12 +340,37 @@ def _is_file(word: str) -> bool:
     return word.lower().endswith((".py", ".jar", ".r", ".zip"))
 
 
-def _behind_notes(words: Iterable[str], first: str) -> list[str]:
-    """Tell of the magics' own options behind the first word, where it is easy to put them."""
+def _arguments(behind: Iterable[str], first: str, notes: list[str], *, command: bool) -> list[str]:
+    """Return the program's own arguments; options of the magic's among them are a slip, or are told."""
+    arguments = list(behind)
+    if not command and first == FILE and arguments[:1] == ["--"]:
+        return arguments[1:]
     own = {option.flag for option in _SUBMIT}
-    behind = [word for word in words if word.partition("=")[0] in own]
-    told = f"{', '.join(behind)} goes to the program, as all that stands behind {first} does"
-    return [told] if behind else []
+    among = [word for word in arguments if word.partition("=")[0] in own]
+    slips = [word for word in among if word.partition("=")[0] in _NEVER_MEANT_FOR_A_PROGRAM]
+    if slips and not command:
+        where = "behind FILE" if first == FILE else f"before {first}"
+        raise UsageError(
+            f"{slips[0]} stands behind {first}, where words go to the program: put it before {first}; or,"
+            f" if the program is to get it, put -- {where}"
+        )
+    if among:
+        notes.append(
+            f"{', '.join(among)} goes to the program, as all that stands behind {first} does"
+        )
+    return arguments
+
+
+def _repeated(option: Option, taken: Iterable[str], *, command: bool) -> str | None:
+    """Say what becomes of an option that is given again, where spark-submit takes the last alone."""
+    flag = option.flag
+    if flag not in taken or flag in spark_submit.NO_EFFECT or flag == "--conf":
+        return None
+    if option.adds_up or flag == spark_submit.PROPERTIES_FILE:
+        return f"{flag} is given more than once: all count here, where spark-submit takes the last alone"
+    if not command:
+        raise UsageError(f"{flag} is given twice")
+    return f"{flag} is given more than once: the last counts, as for spark-submit"
 
 
 def _unknown(flag: str, known: Iterable[str], *, of_submission: bool) -> str:
@@ -314,6 +380,8 @@ def _unknown(flag: str, known: Iterable[str], *, of_submission: bool) -> str:
         return f"{flag} is refused: {spark_submit.REFUSED[flag]}"
     if of_submission and flag == PARAM.flag:
         return "--param is for %%livy_batch: a file has no cell to put it in"
+    if odd := first_typographic(flag):
+        return f"unknown option {mask_text(flag)}: {odd}"
     if of_submission and flag.lstrip("-").startswith("spark."):
         return f"{mask_text(flag)} is a Spark property: --conf {mask_text(flag.lstrip('-'))}=…"
     flag = mask_text(flag)
@@ -325,7 +393,12 @@ def _unknown(flag: str, known: Iterable[str], *, of_submission: bool) -> str:
 
 
 def _taken(
-    word: str, behind: deque[str], known: Mapping[str, Option], *, of_submission: bool
+    word: str,
+    behind: deque[str],
+    known: Mapping[str, Option],
+    *,
+    of_submission: bool,
+    command: bool,
 ) -> tuple[Option, str]:
     """Return the option that a word is, and its value, which may be the word behind it."""
     flag, equals, value = word.partition("=")
@@ -334,6 +407,8 @@ def _taken(
         raise UsageError(_unknown(flag, known, of_submission=of_submission))
     if equals and option.value_name is None:
         raise UsageError(f"{flag} takes no value")
+    if not equals and command and option in SPARK_SUBMIT and option.value_name and behind:
+        return option, behind.popleft()  # spark-submit takes it, whatever it looks like
     return option, value if equals else _next_value(option, behind, known)
 
 
@@ -348,8 +423,11 @@ def _next_value(option: Option, words: deque[str], known: Iterable[str]) -> str:
     return words.popleft()
 
 
-def _take_field(values: dict[str, Any], flag: str, text: str) -> None:
+def _take_field(values: dict[str, Any], flag: str, text: str, *, behind: Sequence[str]) -> None:
     name = BY_FLAG[flag].name
+    if text.endswith(",") and len(behind) > 1 and _is_file(behind[1]):
+        entry = mask_text(behind[0])
+        raise UsageError(f"{flag}: there is a blank between {text} and {entry}; leave it out")
     value = checked(BY_FLAG[flag], text, text=True)
     before = values.get(name)
     if before is None:
@@ -359,7 +437,7 @@ def _take_field(values: dict[str, Any], flag: str, text: str) -> None:
     elif isinstance(value, Mapping):
         values[name] = {**before, **value}
     else:
-        raise UsageError(f"{flag} is given twice")
+        values[name] = value
 
 
 def _take_option(values: dict[str, Any], option: Option, text: str) -> None:

@@ -9,9 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from glob import glob
 from pathlib import Path
 
 from IPython.core.error import UsageError
+
+from ..redact import mask_text
+from .line import Word, expand, shell_words
 
 # What each stands for: the property that Spark's own SparkSubmit sets for it.
 PROPERTIES: Mapping[str, tuple[str, str | None, str]] = {
@@ -59,14 +63,49 @@ REFUSED: Mapping[str, str] = {
 }
 
 PROPERTIES_FILE = "--properties-file"
+LISTS = frozenset({"--packages", "--exclude-packages", "--repositories"})
 SHORT = {"--conf": "-c", "--verbose": "-v"}
 
 _PROGRAM = re.compile(r"!?(?:[\w.~${}:-]*[/\\])*spark[23]?-submit2?(?:\.cmd|\.sh)?")
+_WORD = r"""(?:'[^']*'|"(?:[^"\\]|\\.)*"|\\.|[^\s'"\\;&|<>()`])+"""
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 _IN_FRONT = frozenset({"$", "!", "%", "exec", "nohup", "time"})
 
-# A redirection, a pipe, the end of a command, a substitution: of an unquoted word.
-_SHELL = re.compile(r"(?:[12&]?>|<|\||&|;|\$\(|`).*", re.DOTALL)
+# A command as it is typed, up to the name of its program.
+_CALL = re.compile(
+    rf"""\s*(?:cd\s+(?P<folder>{_WORD})\s*&&\s*(?:\\\s+)?)?
+        (?:[$!%]\s+)?
+        (?:(?:exec|nohup|time)\s+ | [A-Za-z_]\w*=(?:{_WORD})?\s+(?:\\\r?\n\s*)?)*
+        {_PROGRAM.pattern}(?!\S)""",
+    re.VERBOSE,
+)
+
+
+def is_command(text: str) -> bool:
+    """Say whether a text begins as a shell's call of spark-submit does."""
+    return _CALL.match(text) is not None
+
+
+def command_words(text: str) -> list[Word]:
+    """Return the words of a pasted command, in which a shell's rules hold.
+
+    A ``cd FOLDER &&`` in front is left out where FOLDER is the notebook's, as ``--dry-run=spark-submit``
+    writes it.
+
+    Raises:
+        UsageError: See :func:`livy_magic.magics.line.shell_words`; or FOLDER is another one.
+    """
+    call = _CALL.match(text)
+    if call is not None and call["folder"]:
+        [folder] = [expand(word, {}) for word in shell_words(call["folder"])]
+        if Path(folder).resolve() != Path.cwd():
+            raise UsageError(
+                f"cd {call['folder']}: a batch's files are looked for in the notebook's folder; run"
+                f" %cd {call['folder']} first, and leave this out"
+            )
+        behind = text.index("&&", call.end("folder")) + 2
+        text = re.sub(r"\S", " ", text[:behind]) + text[behind:]
+    return shell_words(text)
 
 
 def command_length(words: Sequence[str]) -> int:
@@ -84,22 +123,17 @@ def is_program(word: str) -> bool:
     return _PROGRAM.fullmatch(word) is not None
 
 
-def check_no_shell(line: str, words: Iterable[str]) -> None:
-    """Refuse what only a shell would understand in a pasted command.
-
-    Args:
-        line: As it was typed: what is quoted there is meant for the program.
-        words: The words behind spark-submit.
+def check_patterns(arguments: Iterable[str]) -> None:
+    """Refuse arguments of the program that a shell would replace by the names of files.
 
     Raises:
-        UsageError: A redirection, a pipe, …
+        UsageError: Files of this machine match.
     """
-    unquoted = set(line.split())
-    for word in words:
-        if word in unquoted and _SHELL.fullmatch(word):
+    for word in arguments:
+        if isinstance(word, Word) and word.is_pattern and (files := glob(word)):  # noqa: PTH207 -- absolute ones, too
             raise UsageError(
-                f"{word} is for a shell, and none runs here; leave it out (a batch runs in the"
-                " background anyway), or quote it if the program should get it"
+                f"{word} is for a shell, which would make {', '.join(sorted(files)[:3])}"
+                f"{' …' if len(files) > 3 else ''} of it; write that, or quote it if the program should get it"
             )
 
 
@@ -111,6 +145,16 @@ def variables_notes(words: Iterable[str]) -> list[str]:
         f"{', '.join(names)}: a batch gets no variables of this machine; set {instead} with --conf"
     )
     return [told] if names else []
+
+
+def conf_notes(conf: Mapping[str, str]) -> list[str]:
+    """Return what to say of properties that Spark ignores, as spark-submit warns of them."""
+    return [
+        f"{mask_text(key)} has no effect: Spark reads properties whose names begin with spark.; did you mean"
+        f" spark.{mask_text(key)}?"
+        for key in conf
+        if not key.startswith("spark.")
+    ]
 
 
 @dataclass
@@ -132,29 +176,33 @@ class Properties:
             UsageError: The file of ``--properties-file`` cannot be read.
         """
         if flag in PROPERTIES:
-            self._of_options[PROPERTIES[flag][0]] = value or "true"
+            key = PROPERTIES[flag][0]
+            before = self._of_options.get(key)
+            if before and flag in LISTS:
+                value = f"{before.strip(',')},{value}"
+            self._of_options[key] = value or "true"
         elif flag in NO_EFFECT:
             self.notes.append(f"{flag} has no effect: {NO_EFFECT[flag][1]}")
         else:
-            self._read(value)
+            self._of_file |= self._read(value)
 
     def over(self, conf: Mapping[str, str]) -> dict[str, str]:
         """Return them with the properties of ``--conf``, in spark-submit's order of precedence."""
         return {**self._of_file, **conf, **self._of_options}
 
-    def _read(self, file: str) -> None:
-        import javaproperties  # only --properties-file needs it
+    def _read(self, file: str) -> dict[str, str]:
+        import javaproperties  # imported late: only --properties-file needs it
 
         path = Path(file).expanduser()
         try:
-            with path.open("rb") as content:
+            with path.open(encoding="utf-8") as content:  # as Spark reads it
                 read = javaproperties.load(content)
         except (OSError, ValueError) as problem:
             cause = getattr(problem, "strerror", None) or "it is no properties file"
             hint = "; it is read on this machine, so give a local path" if "://" in file else ""
             raise UsageError(f"{PROPERTIES_FILE}: cannot read {file}: {cause}{hint}") from None
         ours = {key: value.strip() for key, value in read.items() if key.startswith("spark.")}
-        self._of_file |= ours
         if len(ours) < len(read):  # spark-submit leaves them aside, too
-            others = ", ".join(key for key in read if key not in ours)
+            others = ", ".join(mask_text(key) for key in read if key not in ours)
             self.notes.append(f"{file}: {others} are no Spark properties, so they are left out")
+        return ours

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -120,17 +121,21 @@ def line(batch: Batch) -> str:
         body["file"] = batch.request.file
     if any("\n" in text for text in _texts(body)) or set(body) - _JSON_KEYS:
         return f"%%livy_batch\n{json.dumps(body, indent=2, ensure_ascii=False)}"
-    words = ["%livy_submit"]
+    words: list[str] = []
     for field in POST_FIELDS:
         flag, value = field.metadata["flag"], body.get(field.metadata["json"])
         if flag is None or value is None:
             continue
         if isinstance(value, Mapping):
-            for key, item in value.items():
-                words += [flag, _word(f"{key}={item}")]
+            values = [f"{key}={item}" for key, item in value.items()]
         else:
-            words += [flag, _word(",".join(value) if isinstance(value, list) else str(value))]
-    return " ".join([*words, _word(str(body["file"])), *map(_word, body.get("args") or ())])
+            values = [",".join(value) if isinstance(value, list) else str(value)]
+        for text in values:
+            words += [f"{flag}={text}"] if text.startswith("-") else [flag, text]
+    # Behind "--", everything is the application's, options of the magic's among its arguments, too.
+    application = [str(body["file"]), *(body.get("args") or ())]
+    mark = ["--"] if any(word.startswith("-") for word in application) else []
+    return f"%livy_submit {shlex.join([*words, *mark, *application])}"
 
 
 _JSON_KEYS = {field.metadata["json"] for field in POST_FIELDS}
@@ -172,13 +177,3 @@ def _texts(value: object) -> list[str]:
     if isinstance(value, (list, tuple)):
         return [text for item in value for text in _texts(item)]
     return [str(value)]
-
-
-def _word(text: str) -> str:
-    """Quote a word for a magic's line (see :mod:`livy_magic.magics.line`)."""
-    text = text.replace("$", "$$").replace("{", "{{").replace("}", "}}")
-    if text and not any(char in text for char in " \t'\"") and not text.endswith("\\"):
-        return text
-    if "'" not in text:
-        return f"'{text}'"
-    return '"' + text.replace('"', '\\"') + '"'

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from ..redact import mask_text
+from ..spelling import check_visible, first_typographic
 
 # Livy reads JSON integers as a Scala Int; a larger one is a 500 and a zombie (protocol, part 1).
 LARGEST_INT = 2**31 - 1
@@ -23,7 +24,8 @@ LONGEST_NAME = 4000  # bytes in a URL, for all of which RFC 9110, 4.1, promises 
 _DECODED_TWICE = re.compile("%(?:23|2F|3F)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-_SIZE = re.compile(r"[1-9][0-9]*[kmgt]", re.IGNORECASE)
+# Spark also knows 4GB, and 4096 as MiB; the JVM, to which the driver's goes as it is, does not.
+_SIZE = re.compile(r"(?P<number>[1-9][0-9]*)(?P<unit>[kmgt]?)(?P<bytes>b?)", re.IGNORECASE)
 
 
 class EntryError(ValueError):
@@ -110,16 +112,21 @@ class Name(Text):
 
 
 class Size(Text):
-    """An amount of memory as the JVM's ``-Xmx`` and Spark both understand it."""
+    """An amount of memory, stored as the JVM's ``-Xmx`` and Spark both understand it: ``4g``."""
 
     metavar = "SIZE"
 
     def check(self, value: object) -> str:
         """See FieldType."""
-        size = super().check(value)
-        if not _SIZE.fullmatch(size):
+        text = super().check(value)
+        size = _SIZE.fullmatch(text)
+        if size is None or (size["bytes"] and not size["unit"]):
             raise ValueError("is no memory size: a whole number and k, m, g or t")
-        return size
+        return (
+            text
+            if size["unit"] and not size["bytes"]
+            else f"{size['number']}{size['unit'].lower() or 'm'}"
+        )
 
 
 @dataclass(frozen=True)
@@ -167,11 +174,12 @@ class Texts(FieldType):
         """Return one entry of the list, checked."""
         if not isinstance(value, str) or not value.strip():
             raise ValueError("is empty or no text")
+        check_visible(value)
         return value
 
     def parse(self, text: str) -> tuple[str, ...]:
-        """See FieldType."""
-        return self.check([item.strip() for item in text.split(",")])
+        """See FieldType; what is empty between commas is left out, as spark-submit does."""
+        return self.check([item.strip() for item in text.split(",") if item.strip()])
 
     def to_json(self, value: object) -> list[str]:
         """See FieldType."""
@@ -209,6 +217,8 @@ class Conf(FieldType):
             if not isinstance(key, str) or not key.strip() or "=" in key or key != key.strip():
                 shown = mask_text(str(key))
                 raise EntryError(f"spark-submit cannot read the property name {shown!r}")
+            if odd := first_typographic(key):
+                raise EntryError(f"the property name {mask_text(key)!r}: {odd}")
             if item is None or isinstance(item, (Mapping, list, tuple, set)):
                 what = "null" if item is None else "no plain value"
                 raise EntryError(f"{mask_text(key)} is {what}")

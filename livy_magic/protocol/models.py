@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from ..errors import InvalidRequest, NotLivy
 from ..redact import is_secret, mask_body, plain
+from ..spelling import check_visible
 from .field_types import (
     Arguments,
     Conf,
@@ -67,7 +68,8 @@ class _File(Text):
     def check(self, value: object) -> str | Code:  # type: ignore[override]
         """See FieldType."""
         if not isinstance(value, Code):
-            return super().check(value)
+            check_visible(file := super().check(value))
+            return file
         if not value.text.strip():
             raise ValueError("has no code")
         return value

@@ -23,6 +23,7 @@ from livy_magic.magics.options import (
 )
 from livy_magic.protocol import fields
 from livy_magic.protocol.models import BatchRequest
+from livy_magic.spelling import first_typographic
 
 # -- options
 
@@ -44,7 +45,7 @@ def test_a_working_spark_submit_command_can_be_pasted():
 
 @pytest.mark.parametrize(
     "arguments",
-    ["--conf a=b --wait -x", "-- --name", "--no-such-option=1", "'--out' '' 'a b'", "spark-submit"],
+    ["--conf a=b -o -x", "a -- --name", "--no-such-option=1", "'--out' '' 'a b'", "spark-submit"],
 )
 def test_what_follows_the_file_is_not_looked_at(arguments):
     parsed = read(f"--wait etl.py {arguments}")
@@ -219,13 +220,14 @@ texts = st.text(min_size=1).filter(lambda text: text.strip() and "\0" not in tex
 names = st.text(st.characters(categories=["L", "N", "P", "Zs"]), min_size=1).filter(
     lambda name: name.strip() and name.isprintable() and not name.isdecimal()
 )
-paths = texts.filter(lambda path: path == path.strip() and "," not in path)
+visible = texts.filter(lambda text: not first_typographic(text))
+paths = visible.filter(lambda path: path == path.strip() and "," not in path)
 path_lists = st.lists(paths, min_size=1)
-keys = texts.filter(lambda key: key == key.strip() and "=" not in key)
+keys = visible.filter(lambda key: key == key.strip() and "=" not in key)
 sizes = st.from_regex(r"[1-9][0-9]{0,5}[kmgtKMGT]", fullmatch=True)
 counts = st.integers(1, 2**31 - 1)
 requests = st.fixed_dictionaries(
-    {"file": texts},
+    {"file": visible},
     optional={
         "args": st.lists(st.text(), min_size=1),
         "class_name": texts,
@@ -308,10 +310,48 @@ def test_an_unknown_option_is_named_without_the_secret_that_hangs_on_it():
     assert "hunter2" not in str(error.value)
 
 
-@pytest.mark.parametrize("word", ["--dry-run", "--dry-run=curl", "--wait"])
-def test_an_option_of_ours_behind_the_file_is_the_programs_and_that_is_said(word):
-    parsed = parse(["etl.py", "x", word], SUBMIT, first=FILE)
-    assert (parsed.options, parsed.rest) == ({}, ["x", word])
+OURS = ["--dry-run", "--dry-run=curl", "--wait", "--follow", "--if-exists", "--if-exists=fail"]
+
+
+@pytest.mark.parametrize("word", OURS)
+def test_an_option_of_ours_behind_the_file_is_refused_with_both_ways_out(word):
+    with pytest.raises(UsageError) as error:
+        parse(["etl.py", "x", word], SUBMIT, first=FILE)
+    assert str(error.value) == (
+        f"{word} stands behind FILE, where words go to the program: put it before FILE; or, if the program"
+        " is to get it, put -- behind FILE"
+    )
+    for words in (["etl.py", "--", "x", word], ["--", "etl.py", "x", word]):
+        parsed = parse(words, SUBMIT, first=FILE)
+        assert (parsed.file, parsed.rest, parsed.options) == ("etl.py", ["x", word], {})
+        assert parsed.notes == []
+
+
+@pytest.mark.parametrize("word", OURS)
+def test_so_it_is_among_the_arguments_of_a_cell(word):
+    with pytest.raises(UsageError) as error:
+        parse(["x", word], CELL, first="the first argument")
+    assert str(error.value) == (
+        f"{word} stands behind the first argument, where words go to the program: put it before the first"
+        " argument; or, if the program is to get it, put -- before the first argument"
+    )
+    assert parse(["--", "x", word], CELL, first="the first argument").rest == ["x", word]
+
+
+@pytest.mark.parametrize("word", [*OURS, "--quiet"])
+def test_in_a_command_it_goes_to_the_program_which_is_told(word):
+    parsed = parse(["spark-submit", "etl.py", "--", word], SUBMIT, first=FILE)
+    assert (parsed.rest, parsed.options) == (["--", word], {})
     assert parsed.notes == [f"{word} goes to the program, as all that stands behind FILE does"]
-    assert parse(["x", word], CELL, first="the first argument").rest == ["x", word]
-    assert parse(["--", "etl.py", word], SUBMIT, first=FILE).notes == []
+
+
+def test_other_options_of_ours_behind_the_file_go_to_the_program_which_is_told():
+    parsed = parse(["etl.py", "--out", "x"], SUBMIT, first=FILE)
+    assert parsed.rest == ["--out", "x"]
+    assert parsed.notes == ["--out goes to the program, as all that stands behind FILE does"]
+
+
+def test_a_typographic_sign_in_quotes_is_no_part_of_an_options_name():
+    with pytest.raises(UsageError) as error:
+        parse(["--na\u200bme", "x"], SUBMIT, first=FILE)
+    assert str(error.value).endswith(": U+200B is an invisible sign; delete it")

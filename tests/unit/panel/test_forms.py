@@ -107,6 +107,15 @@ def test_the_line_submits_the_same():
     assert BatchRequest(**parsed.application()) == given
 
 
+def test_so_it_does_with_arguments_that_look_like_options_of_the_magic():
+    given = BatchRequest(file="a.py", name="--wait", args=["--", "--dry-run", "{x}", "it's\\"])
+    line = forms.line(batch(given))
+    words = [expand(word, {}) for word in split(line.removeprefix("%livy_submit "))]
+    parsed = parse(words, SUBMIT, first="FILE")
+    assert (parsed.options, parsed.notes) == ({}, [])
+    assert BatchRequest(**parsed.application()) == given
+
+
 def test_what_no_line_can_hold_is_a_cell():
     line = forms.line(batch(BatchRequest(file="a.py", args=["two\nlines"])))
     assert line.startswith('%%livy_batch\n{\n  "file": "a.py"')

@@ -1,0 +1,169 @@
+r"""What ``{…}`` and ``$name`` stand for in a line: variables, and Python expressions that begin with one."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import keyword
+import os
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from IPython.core.error import UsageError
+
+from ..redact import mask_text
+
+NAME = r"[^\W\d]\w*"
+
+_REFERENCE = re.compile(
+    rf"""(?P<dollars>\$\$)
+      | (?P<open>\{{\{{)
+      | (?P<close>\}}\}})
+      | \$?\{{(?P<braced>{NAME})\}}
+      | \$(?P<bare>{NAME})
+      | (?P<of_spark>\$\{{(?!\{{))
+      | \{{(?P<first>{NAME})""",
+    re.VERBOSE,
+)
+_FIELD = re.compile(rf"\{{{NAME}")
+_SPLIT = re.compile(r"!(?P<conversion>[rsa])(?=:|$)|:")
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "": lambda value: value,
+    "r": repr,
+    "s": str,
+    "a": ascii,
+}
+_CANDIDATES = 20  # closing braces that are looked at for one field
+
+
+class Field(NamedTuple):
+    """A Python expression in braces: ``{expression!conversion:spec}``."""
+
+    end: int
+    expression: str
+    conversion: str
+    spec: str
+
+
+def expanded(text: str, namespace: Mapping[str, object], unclosed: int) -> tuple[str, int]:
+    """Return the text with values, and how many ``{{`` are still to be closed."""
+    parts: list[str] = []
+    position = 0
+    while match := _REFERENCE.search(text, position):
+        parts.append(text[position : match.start()])
+        position = match.end()
+        name = match["braced"] or match["bare"]
+        if match["dollars"]:
+            parts.append("$")
+        elif match["open"]:
+            unclosed += 1
+            parts.append("{")
+        elif match["close"]:
+            parts.append("}" if unclosed else "}}")
+            unclosed -= unclosed > 0
+        elif match["of_spark"]:
+            parts.append(match[0])
+        elif name:
+            parts.append(_variable(name, match[0], namespace))
+        elif field := field_at(text, match.start()):
+            position = field.end
+            parts.append(
+                _evaluated(field, text[match.start() : position], match["first"], namespace)
+            )
+        else:
+            _check_no_expression(text[match.start() :], match["first"], namespace)
+            parts.append("{")
+            position = match.start() + 1
+    return "".join([*parts, text[position:]]), unclosed
+
+
+def _variable(name: str, written: str, namespace: Mapping[str, object]) -> str:
+    if name in namespace:
+        return str(namespace[name])
+    if not name.isidentifier():
+        return written
+    raise _not_defined(name, written)
+
+
+def _not_defined(name: str, written: str) -> UsageError:
+    cause = f"{name} is not defined here"
+    if name in os.environ:
+        cause += f", only in the environment: {name} = os.environ[{name!r}] would do that"
+    return UsageError(f"{cause}; to mean it literally: {_literally(written)}")
+
+
+def _literally(written: str) -> str:
+    return written.replace("$", "$$").replace("{", "{{").replace("}", "}}")
+
+
+def field_at(text: str, start: int) -> Field | None:
+    """Return the field whose brace opens at ``start``, if what stands in it is Python.
+
+    A tuple is none: ``{a,b}`` are a pattern's alternatives; nor is a mapping, ``{a: 1}``.
+    """
+    if not _FIELD.match(text, start):
+        return None
+    end = start
+    for _ in range(_CANDIDATES):
+        end = text.find("}", end + 1)
+        if end < 0:
+            return None
+        if parts := _parsed(text[start + 1 : end]):
+            return Field(end + 1, *parts)
+    return None
+
+
+def _parsed(source: str) -> tuple[str, str, str] | None:
+    """Return expression, conversion and format of a field's source, if it is one."""
+    if "\n" in source:
+        return None
+    for split_at in [*_SPLIT.finditer(source), None]:
+        expression = source[: split_at.start()] if split_at else source
+        if not _is_expression(expression):
+            continue
+        conversion = (split_at["conversion"] or "") if split_at else ""
+        rest = source[split_at.end() :] if split_at else ""
+        spec = rest.removeprefix(":") if conversion else rest
+        if spec[:1].isspace() or spec.count("{") != spec.count("}"):
+            return None
+        return expression, conversion, spec
+    return None
+
+
+def _is_expression(source: str) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return not isinstance(tree.body, ast.Tuple)
+
+
+def _evaluated(field: Field, written: str, first: str, namespace: Mapping[str, object]) -> str:
+    if keyword.iskeyword(first):
+        return written
+    names: dict[str, Any] = {**namespace, "__builtins__": builtins}
+    if first not in namespace and not hasattr(builtins, first):
+        raise _not_defined(first, written)
+    spec, _ = expanded(field.spec, namespace, 0)
+    try:
+        value = eval(field.expression, names)  # noqa: S307 -- the user's own code, as in IPython's magics
+        return format(_CONVERSIONS[field.conversion](value), spec)
+    except Exception as problem:  # noqa: BLE001 -- whatever the user's code raises is told
+        told = " ".join(mask_text(f"{type(problem).__name__}: {problem}").split())
+        raise UsageError(
+            f"{written}: {told}; to mean it literally: {_literally(written)}"
+        ) from None
+
+
+def _check_no_expression(text: str, first: str, namespace: Mapping[str, object]) -> None:
+    """Refuse braces that begin with a variable's name and hold no Python: nobody knows what is meant."""
+    if first in namespace and "}" in text:
+        written = text[: text.index("}") + 1]
+        raise UsageError(
+            f"{written} begins with the variable {first}, but is not taken for an expression; to mean it"
+            f" literally: {_literally(written)}"
+        )
