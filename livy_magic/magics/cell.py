@@ -21,6 +21,7 @@ from ..redact import is_secret, mask_text
 from ..spelling import first_typographic, nearest
 from .line import split
 from .options import CELL, SPARK_SUBMIT, Option
+from .python_code import complaint
 from .spark_submit import REFUSED, Properties, is_command
 
 MARK = "#|"
@@ -51,6 +52,7 @@ class Cell:
         code: The whole cell, when it holds an application; its options are comments in Python.
         body: The cell as a literal POST body, when it is one: nothing is to be added to it.
         command: The cell as a spark-submit command, when it is one; what is above it is blank lines.
+        complaint: What this Python cannot compile in the code; another version may.
         notes: What is to be said about some options, a line each.
     """
 
@@ -59,6 +61,7 @@ class Cell:
     code: str | None = None
     body: dict[str, Any] | None = None
     command: str | None = None
+    complaint: str | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -95,7 +98,8 @@ def parse_cell(cell: str, *, line_file: str | None = None) -> Cell:
         return Cell(values, options, command="\n" * (first_line - 1) + rest, notes=notes)
     if rest:
         _check_no_options("".join(below), first_line)
-        return Cell(values, options, code=cell, notes=notes)
+        found = complaint("".join(below), first_line)
+        return Cell(values, options, code=cell, complaint=found, notes=notes)
     if named:
         return Cell(values, options, notes=notes)
     missing = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,8 @@ from .waiting import follow, print_lines, wait
 if TYPE_CHECKING:
     from ..panel.widget import LivyPanel
 
+# Properties by which a batch on the private Livy runs on another Python than the notebook.
+_PYTHONS = frozenset({"spark.pyspark.python", "spark.pyspark.driver.python"})
 SHOWN = 100  # submissions that %livy_history shows unless told otherwise
 
 
@@ -192,7 +195,9 @@ class LivyMagics(Magics):
             values["file"] = Code(application(line, content.code, params))
         parsed = parsed.over(content.options, content.notes)
         values = fields.merged(values, parsed.application())
-        return self._submit(values, parsed, literal=content.body is not None)
+        return self._submit(
+            values, parsed, literal=content.body is not None, complaint=content.complaint
+        )
 
     @no_var_expand
     @line_magic
@@ -405,13 +410,24 @@ class LivyMagics(Magics):
         return str(request.get("metadata", {}).get("cellId") or number)
 
     def _submit(
-        self, values: Mapping[str, Any], parsed: Parsed, *, literal: bool = False
+        self,
+        values: Mapping[str, Any],
+        parsed: Parsed,
+        *,
+        literal: bool = False,
+        complaint: str | None = None,
     ) -> Batch | None:
         quiet = parsed.has("quiet")
         if not quiet:
             print_lines([*parsed.notes, *conf_notes(values.get("conf", {}))])
         request = BatchRequest(**values)
         livy = self._server(parsed.get("profile"))
+        if complaint and livy.private and not _PYTHONS & (request.conf or {}).keys():
+            raise UsageError(complaint)
+        if complaint and not quiet:
+            print(
+                f"{complaint}, says Python {sys.version.split()[0]} here; it is sent all the same"
+            )
         choices: dict[str, Any] = {
             "if_exists": parsed.get("if-exists") or "fail",
             "stage": parsed.get("stage") or "auto",
