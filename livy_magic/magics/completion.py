@@ -27,6 +27,12 @@ from .options import (
 
 Words: TypeAlias = Callable[[], Iterable[str]]
 
+# A magic and what is typed behind it: at the line's start, where it needs no %; or behind an assignment,
+# or behind another magic that runs it, such as %time.
+_CALL = re.compile(
+    r"(?:^\s*%{0,2}|=\s*%|%%?\w+\s(?:.*\s)?%{0,2})(?P<name>livy_\w+)(?P<typed>\s.*)$"
+)
+
 
 def matcher(batches: Words) -> Any:
     """Return a matcher for IPython: where it has anything to offer, nothing else is offered.
@@ -50,10 +56,9 @@ def matcher(batches: Words) -> Any:
 
     @context_matcher(identifier="livy_magic")
     def match(context: CompletionContext) -> dict[str, object]:
-        before = context.text_until_cursor
-        first, blank, _ = before.lstrip().partition(" ")
-        magic = magics.get(first.lstrip("%")) if blank else None
-        found = _offers(before, *magic) if magic else []
+        call = _CALL.search(context.text_until_cursor)
+        magic = magics.get(call["name"]) if call else None
+        found = _offers(call["typed"], *magic) if call and magic else []
         completions = [SimpleCompletion(text, type="magic") for text in found]
         return {"completions": completions, "suppress": bool(completions)}
 
@@ -61,8 +66,8 @@ def matcher(batches: Words) -> Any:
 
 
 def _offers(before: str, options: Sequence[Option], words: Words) -> list[str]:
-    """Return what may stand at the cursor, given the line before it, magic included."""
-    *given, typed = re.split(r"\s+", before.lstrip())
+    """Return what may stand at the cursor, given what stands between it and the magic."""
+    *given, typed = re.split(r"\s+", before)
     known = by_flag(options)
 
     def values_of(flag: str) -> Iterable[str]:

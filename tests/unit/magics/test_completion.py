@@ -48,6 +48,45 @@ def test_values_where_there_are_few(shell, typed, all_of_them):
     assert offered(shell, typed) == {start + value for value in all_of_them}
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "b = ",
+        "b=",
+        "a, b = ",
+        "jobs['x'] = ",
+        "    ",
+        "    b = ",
+        "\t",
+        "%time ",
+        "%time b = ",
+        "%%time ",
+        "%timeit -n 1 ",
+        "    %time ",
+        "%%time\n",
+        "%%time\nb = ",
+        "def f():\n    ",
+    ],
+)
+def test_the_magic_may_stand_behind_something(shell, before):
+    typed = f"{before}%livy_submit --wait --exec"
+    start = typed.removesuffix("--exec")
+    assert offered(shell, typed) == {f"{start}--executor-memory", f"{start}--executor-cores"}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "x = '%livy_submit --exec",
+        "# %livy_submit --exec",
+        "f(livy_submit --exec",
+        "x livy_submit --exec",
+    ],
+)
+def test_a_magic_that_is_only_mentioned_offers_nothing(shell, typed):
+    assert not any("--executor-memory" in text for text in offered(shell, typed))
+
+
 def test_profiles(shell, tmp_path):
     (tmp_path / "livy_magic.yaml").write_text(
         "profiles: {prod: {url: 'http://a:1'}, proof: {url: 'http://b:1'}, dev: {url: 'http://c:1'}}"
