@@ -22,6 +22,7 @@ from livy_magic.magics.options import (
     parse,
 )
 from livy_magic.protocol import fields
+from livy_magic.protocol.field_types import no_path
 from livy_magic.protocol.models import BatchRequest
 from livy_magic.spelling import first_typographic
 
@@ -218,7 +219,7 @@ def test_the_help_of_a_small_magic_is_small():
 
 texts = st.text(min_size=1).filter(lambda text: text.strip() and "\0" not in text)
 names = st.text(st.characters(categories=["L", "N", "P", "Zs"]), min_size=1).filter(
-    lambda name: name.strip() and name.isprintable() and not name.isdecimal()
+    lambda name: name.strip() and name.isprintable() and not name.isdecimal() and not no_path(name)
 )
 visible = texts.filter(lambda text: not first_typographic(text))
 paths = visible.filter(lambda path: path == path.strip() and "," not in path)
