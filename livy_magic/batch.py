@@ -173,7 +173,7 @@ class Batch:
     @property
     def info(self) -> BatchInfo:
         """All that the server last said of it."""
-        return self.snapshot.info if "watch" in vars(self) else self._found
+        return self.snapshot.info if self.is_watched else self._found
 
     @property
     def snapshot(self) -> Snapshot:
@@ -206,6 +206,11 @@ class Batch:
         return self.info.app_id
 
     @property
+    def is_watched(self) -> bool:
+        """Whether the server's watcher keeps it current, or did so until its end."""
+        return "watch" in vars(self)
+
+    @property
     def done(self) -> bool:
         """Whether it has ended, or the server forgot it."""
         return self.snapshot.done
@@ -213,7 +218,7 @@ class Batch:
     @property
     def gone(self) -> bool:
         """Whether the server no longer knows it, as far as anybody has looked."""
-        return "watch" in vars(self) and self.snapshot.gone
+        return self.is_watched and self.snapshot.gone
 
     @property
     def succeeded(self) -> bool:
@@ -289,7 +294,7 @@ class Batch:
 
         Each is None unless this kernel's watcher or the history knows. Nothing is asked of the server.
         """
-        if "watch" in vars(self) and self.snapshot.submitted is not None:
+        if self.is_watched and self.snapshot.submitted is not None:
             return self.snapshot.submitted, self.snapshot.ended
         entry = self.server.remembered(self.info)
         return (None, None) if entry is None else (entry.submitted, entry.ended)

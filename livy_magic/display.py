@@ -150,11 +150,13 @@ class Row:
         info: What is known of it.
         submitted: When it was submitted, if that is known, in seconds since the epoch.
         ended: When its end was seen, likewise.
+        seen: Until when it is known to run, if it does, in seconds since the epoch.
     """
 
     info: BatchInfo
     submitted: float | None = None
     ended: float | None = None
+    seen: float = 0.0
 
 
 def table_text(rows: Sequence[Row]) -> str:
@@ -242,7 +244,7 @@ def _took_so_far(row: Row) -> str:
     if row.submitted is None:
         return ""
     if not is_final(row.info.state):
-        return f"{elapsed(time.time() - row.submitted)} so far"
+        return f"{elapsed(row.seen - row.submitted)} so far"
     return "" if row.ended is None else duration(row.ended - row.submitted)
 
 

@@ -10,6 +10,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from livy_magic import local
+from livy_magic.magics.in_place import Reports
 
 NOTEBOOK = Path(__file__).parent / "quickstart.ipynb"
 
@@ -18,7 +19,8 @@ def main() -> int:
     """Return the exit code: 0 when every cell ran."""
     clock = time.monotonic()
     print("Starting the private Livy on this machine ...", flush=True)
-    server = local.start(report=lambda text: print(f"  {text}", flush=True))
+    with Reports() as report:
+        server = local.start(report=report)
     print(f"  Livy at {server.url} with Spark {server.spark_version} {since(clock)}\n")
 
     notebook = nbformat.read(NOTEBOOK, as_version=4)

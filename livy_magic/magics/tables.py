@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 
 from .. import local
 from ..batch import Batch
@@ -17,6 +18,10 @@ CAUSES = 100  # failed submissions whose logs are read for the causes: 3 ms each
 class BatchList(list[Batch]):
     """Batches that show as a table."""
 
+    def __init__(self, batches: Iterable[Batch]) -> None:
+        super().__init__(batches)
+        self._listed = time.time()
+
     def __repr__(self) -> str:
         return table_text(self._rows())
 
@@ -24,7 +29,11 @@ class BatchList(list[Batch]):
         return table_html(self._rows())
 
     def _rows(self) -> list[Row]:
-        return [Row(batch.info, *batch.times()) for batch in self]
+        now = time.time()
+        return [
+            Row(batch.info, *batch.times(), now if batch.is_watched else self._listed)
+            for batch in self
+        ]
 
 
 class EntryList(list[Entry]):

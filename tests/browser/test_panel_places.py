@@ -83,10 +83,10 @@ def test_where_nothing_runs_there_is_a_table_and_the_same_as_text(
 
 
 def test_where_there_is_room_the_list_says_when_batches_began(lab, open_panel, large_livy):
-    large_livy.set(batches=2)
+    large_livy.set(batches=2, written=20)
     panel = open_panel(lab, large_livy.url)
     expect(panel.state("etl-1")).to_be_visible()
-    large_livy.set(batches=3)  # it comes while the panel looks
+    large_livy.set(batches=3, written=20)  # it comes while the panel looks
     began = panel.row("etl-2").locator(".livy-start")
     expect(began).to_have_text(re.compile(r"^\d\d:\d\d$"))
     expect(panel.row("etl-1").locator(".livy-start")).to_have_text("")

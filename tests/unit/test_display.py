@@ -79,10 +79,9 @@ def test_a_card_has_a_bar_while_somebody_waits_and_the_batch_runs():
     assert "<progress" not in display.card(snapshot()) + display.card(ended, waiting=True)
 
 
-def test_a_list_says_when_batches_began_and_how_long_they_took(monkeypatch):
-    monkeypatch.setattr("time.time", lambda: 1_000_065.0)
+def test_a_list_says_when_batches_began_and_how_long_they_took():
     rows = [
-        display.Row(NAMED, 1_000_000.0),
+        display.Row(NAMED, 1_000_000.0, seen=1_000_065.0),
         display.Row(BatchInfo(id=8, state="success"), 1_000_000.0, 1_000_007.1),
         display.Row(BatchInfo(id=9, state="success"), 1_000_000.0),
         display.Row(BatchInfo(id=10, state="running")),
