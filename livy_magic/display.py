@@ -304,12 +304,8 @@ def _times(snapshot: Snapshot, now: float | None) -> str:
         return ""
     if snapshot.ended:
         return f"took {_took(snapshot)}"
-    so_far = running_time(snapshot, now)
-    return (
-        f"{so_far}, since {clock(snapshot.submitted)}"
-        if so_far
-        else f"since {clock(snapshot.submitted)}"
-    )
+    since = f"since {clock(snapshot.submitted)}"
+    return ", ".join(filter(None, [running_time(snapshot, now), since]))
 
 
 def running_time(snapshot: Snapshot, now: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 
@@ -12,6 +13,9 @@ from ..batch import Batch
 from ..threads import Shared
 from ..watch.snapshot import Snapshot
 from .tables import BatchList
+
+_log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())  # without any, Python would print what is logged
 
 EVERY = 1.0  # seconds between two updates at least
 TAIL = 4  # lines of output on the card of a running batch
@@ -80,7 +84,10 @@ class _Updates(Shared):
 
     def _run(self) -> None:
         while (card := self._next()) is not None:
-            card.update()
+            try:
+                card.update()
+            except Exception:  # noqa: BLE001 -- logged; the other cards go on
+                _log.exception("a card cannot be renewed")
 
     def _next(self) -> Card | None:
         """Wait until a card is to be updated, and return it; None when there is none left."""

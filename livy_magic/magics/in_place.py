@@ -41,7 +41,7 @@ def new_place() -> Place:
     return _Output() if in_notebook() else _Line()
 
 
-def preformatted(text: str) -> str:
+def _preformatted(text: str) -> str:
     """Return text as HTML that looks like a cell's printed output."""
     style = (
         "margin:0;padding:0;font-size:var(--jp-code-font-size,inherit);"
@@ -58,7 +58,7 @@ class _Output:
 
     def show(self, text: str, markup: str = "") -> None:
         """See Place."""
-        bundle = {"text/plain": text, "text/html": markup or preformatted(text)}
+        bundle = {"text/plain": text, "text/html": markup or _preformatted(text)}
         if not self._shown:
             self._handle = display(bundle, raw=True, display_id=True)
         elif bundle != self._shown:
