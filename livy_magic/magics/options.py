@@ -414,7 +414,8 @@ def _taken(
 
 def _next_value(option: Option, words: deque[str], known: Iterable[str]) -> str:
     """Return the value that follows an option, if it takes one that follows."""
-    if option.alone and words and words[0] in option.choices:
+    a_command_follows = len(words) > 1 and spark_submit.is_program(words[0])
+    if option.alone and words and words[0] in option.choices and not a_command_follows:
         raise UsageError(f"{option.flag} {words[0]}: write {option.flag}={words[0]}")
     if option.value_name is None or option.alone:
         return option.alone or ""
@@ -425,10 +426,11 @@ def _next_value(option: Option, words: deque[str], known: Iterable[str]) -> str:
 
 def _take_field(values: dict[str, Any], flag: str, text: str, *, behind: Sequence[str]) -> None:
     name = BY_FLAG[flag].name
-    if text.endswith(",") and len(behind) > 1 and _is_file(behind[1]):
-        entry = mask_text(behind[0])
-        raise UsageError(f"{flag}: there is a blank between {text} and {entry}; leave it out")
     value = checked(BY_FLAG[flag], text, text=True)
+    if isinstance(value, tuple) and text.endswith(",") and _is_next_entry(behind):
+        raise UsageError(
+            f"{flag}: there is a blank between {mask_text(text)} and {mask_text(behind[0])}; leave it out"
+        )
     before = values.get(name)
     if before is None:
         values[name] = value
@@ -438,6 +440,11 @@ def _take_field(values: dict[str, Any], flag: str, text: str, *, behind: Sequenc
         values[name] = {**before, **value}
     else:
         values[name] = value
+
+
+def _is_next_entry(behind: Sequence[str]) -> bool:
+    """Say whether the next word goes on with a list: then FILE is the one behind it."""
+    return len(behind) > 1 and not behind[0].startswith("-") and _is_file(behind[1])
 
 
 def _take_option(values: dict[str, Any], option: Option, text: str) -> None:

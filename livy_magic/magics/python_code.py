@@ -16,6 +16,7 @@ from .spark_submit import is_command
 _SHELL = re.compile(
     r"\s*(?:export|source|sudo|cd|ls|cat|cp|mv|rm|mkdir|chmod|echo|curl|wget|git|bash|sh|pip3?|conda|apt|apt-get"
     r"|python3?|hdfs|hadoop|yarn|kinit|aws|gsutil|az|docker|kubectl|beeline|pyspark|spark-\w+)(?=\s)"
+    r"|\s*[A-Za-z_]\w*=[^\s$`]*[$`]"
 )
 _SQL = re.compile(
     r"\s*(?:select|insert|create|drop|alter|show|describe|use|merge|update|delete|truncate|explain)\s",

@@ -150,10 +150,9 @@ def variables_notes(words: Iterable[str]) -> list[str]:
 def conf_notes(conf: Mapping[str, str]) -> list[str]:
     """Return what to say of properties that Spark ignores, as spark-submit warns of them."""
     return [
-        f"{mask_text(key)} has no effect: Spark reads properties whose names begin with spark.; did you mean"
-        f" spark.{mask_text(key)}?"
-        for key in conf
-        if not key.startswith("spark.")
+        f"{name} has no effect: Spark reads only properties that begin with spark., as spark.{name} does"
+        for name in map(mask_text, conf)
+        if not name.startswith("spark.")
     ]
 
 

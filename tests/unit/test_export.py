@@ -5,22 +5,28 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import responses
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from livy_magic import BatchRequest, Code, InvalidRequest, Livy
-from livy_magic.export import FORMS, code_literal, rendered
+from livy_magic.export import _AS_PROPERTY, FORMS, code_literal, rendered
 from livy_magic.local.cookie import SignedCookie
 from livy_magic.local.server import LocalServer
-from livy_magic.redact import MASK
+from livy_magic.magics.cell import parse_cell
+from livy_magic.magics.options import CELL, FILE, parse, words_of
+from livy_magic.redact import MASK, is_secret, mask_args, mask_text, plain
+from livy_magic.spelling import first_typographic
 
 URL = "http://livy.test:8998"
 SECRET = "hunter2"
@@ -301,6 +307,70 @@ def test_curl_gets_a_fresh_cookie_for_the_private_livy(private, words, monkeypat
     assert value(words(shown), "--cookie").startswith('hadoop.auth="u=')
 
 
+# What a shell takes from a form and what a magic does: signs that mean something to either.
+odd_text = (
+    st.text(st.sampled_from("ab Z9.-=_,:/'\"\\$`{}[]()<>|&;#*?~!%@\n\té–“\u00a0😀")) | st.text()
+)
+kept = odd_text.filter(lambda text: plain(text) == text and MASK not in str(mask_args([text])))
+given_text = kept.filter(
+    lambda text: text.strip() and not is_secret(text) and mask_text(text) == text
+)
+keys = given_text.filter(
+    lambda key: key == key.strip() and "=" not in key and not first_typographic(key)
+)
+uris = st.lists(st.sampled_from(["s3://b/x.py", "hdfs:///l.zip", "hdfs:///it's$x.jar"]), max_size=3)
+plain_requests = st.builds(
+    BatchRequest,
+    file=st.sampled_from(["hdfs:///a.py", "s3://b/it's$x.jar"]),
+    args=st.none() | st.lists(kept, max_size=5).filter(lambda args: mask_args(args) == args),
+    name=st.none() | given_text.filter(lambda name: name.isprintable() and not name.isdecimal()),
+    class_name=st.none() | given_text,
+    jars=st.none() | uris,
+    files=st.none() | uris,
+    driver_memory=st.none() | st.sampled_from(["2g", "512m"]),
+    driver_cores=st.none() | st.integers(1, 9),
+    num_executors=st.none() | st.integers(0, 9),
+    queue=st.none() | given_text | st.sampled_from(["--", "--name", "-v"]),
+    conf=st.none()
+    | st.dictionaries(keys, kept.filter(lambda text: mask_text(text) == text), max_size=3),
+)
+with_one_shell = settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.fixture
+def recorder():
+    """A server that records the bodies that reach it, and its URL."""
+    bodies = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(201)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", bodies
+        server.shutdown()
+
+
+@with_one_shell
+@given(request=plain_requests)
+def test_curl_pasted_into_a_shell_sends_the_same_request(recorder, request):
+    url, bodies = recorder
+    livy = Livy(url, user="alice")
+    plan = livy.plan(request)
+    bodies.clear()
+    command = rendered("curl", livy, plan)
+    subprocess.run(["/bin/bash"], input=command.encode(), check=True, capture_output=True)
+    assert bodies == [plan.request.to_json()]
+
+
 # -- python ---------------------------------------------------------------------------------------
 
 
@@ -525,3 +595,47 @@ def test_spark_submit_says_what_it_leaves_out(livy):
     shown = export("spark-submit", livy, BatchRequest(file="hdfs:///a.py", extra={"ta\ngs": 1}))
     assert "# left out, since spark-submit does not know it: ta gs\n" in shown
     assert "# master and deploy mode are the server's to decide" in shown
+
+
+def for_spark(body):
+    """Return what Livy makes of a POST body: properties, and lists as one text (protocol, part 1)."""
+    conf = {**body.get("conf", {}), **{key: str(body[field]) for field, key in _AS_PROPERTY.items() if field in body}}  # fmt: skip
+    lists = {
+        key: ",".join(value) for key, value in body.items() if key in {"jars", "files"} if value
+    }
+    for field, key in (("jars", "spark.jars"), ("files", "spark.files")):
+        if field in lists and key in conf:
+            lists[field] += f",{conf.pop(key)}"
+    rest = {
+        key: value for key, value in body.items() if key in {"file", "name", "className", "queue"}
+    }
+    return {**rest, **lists, "conf": conf, "args": body.get("args", [])}
+
+
+@with_one_shell
+@given(request=plain_requests)
+def test_spark_submit_pasted_into_a_cell_or_a_line_is_the_same_request(shell, capsys, request):
+    shell.magics_manager.registry["LivyMagics"].url = URL
+    livy = Livy(URL, user="alice")
+    plan = livy.plan(request)
+    command = rendered("spark-submit", livy, plan)
+    cells = [f"%%livy_batch --dry-run\n{command}\n"]
+    pasted = command[command.index("spark-submit \\\n") :]
+    if "\n" not in pasted.replace(" \\\n", ""):  # no line can hold a word of several
+        cells.append(f"%livy_submit --dry-run {pasted}")
+    for cell in cells:
+        shell.run_cell(cell).raise_error()
+        body = json.loads(
+            re.search(r"^\{\n.*^\}$", capsys.readouterr().out, re.DOTALL | re.MULTILINE)[0]
+        )
+        assert for_spark(body) == for_spark(plan.request.to_json())
+
+
+def test_what_runs_in_the_notebooks_folder_on_the_private_livy_can_be_pasted_there(private):
+    request = BatchRequest(file="hdfs:///a.py", args=["{x}"], driver_memory="2g")
+    plan = private.plan(request)
+    cell = parse_cell(rendered("spark-submit", private, plan))
+    parsed = parse(words_of(cell.command, CELL, first=FILE), CELL, first=FILE)
+    assert parsed.application()["args"] == ("{x}",)
+    sent = private.plan(BatchRequest(**parsed.application())).request.to_json()
+    assert for_spark(sent) == for_spark(plan.request.to_json())

@@ -43,6 +43,7 @@ def shell(line):
         ("print 'old'\n!ls\n", "line 3 of the cell: " + ipython("!ls", RUN)),
         ("!export TOKEN=hunter2", f"line 2 of the cell: this is IPython's, and a batch runs plain Python: {RUN}"),
         ("export X=1\nspark-submit a.py", "line 2 of the cell: " + shell("export X=1")),
+        ("app=$(mktemp -d)/x.py\ncat > $app", "line 2 of the cell: " + shell("app=$(mktemp -d)/x.py")),
         ("curl -X POST http://x\n", "line 2 of the cell: " + shell("curl -X POST http://x")),
         ("x = 1\nspark-submit a.py", "line 3 of the cell: a spark-submit command has a cell of its own, with `#|` options at most"),
         ("SELECT * FROM t", 'line 2 of the cell: `SELECT * FROM t` is SQL, and a batch runs Python: spark.sql("""…""")'),

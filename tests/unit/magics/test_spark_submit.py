@@ -166,6 +166,13 @@ def test_a_properties_file_that_cannot_be_read_is_named(file, cause, tmp_path, m
     assert str(error.value) == f"--properties-file: cannot read {file}: {cause}"
 
 
+def test_a_dry_run_of_a_command_is_one():
+    parsed = read("--dry-run spark-submit --name x app.py")
+    assert (parsed.command, parsed.options) == (True, {"dry-run": "json"})
+    with pytest.raises(UsageError, match="write --dry-run=spark-submit"):
+        read("--dry-run spark-submit")
+
+
 def test_the_magics_own_rules_hold_before_a_command_and_a_shells_within():
     parsed = read(r"--profile C:\p spark-submit --name 'it'\''s' C:\app.py a\ b '{x}' # ok")
     assert parsed.options == {"profile": r"C:\p"}
@@ -285,8 +292,8 @@ def test_a_blank_behind_a_comma_is_told():
 def test_a_property_that_spark_ignores_is_told():
     [note] = conf_notes({"executor.memory": "2g", "spark.a": "1"})
     assert note == (
-        "executor.memory has no effect: Spark reads properties whose names begin with spark.; did you mean"
-        " spark.executor.memory?"
+        "executor.memory has no effect: Spark reads only properties that begin with spark., as"
+        " spark.executor.memory does"
     )
 
 
