@@ -1,8 +1,10 @@
-"""What Livy's REST API for batches says, and the one way to say it over HTTP.
+"""Livy's REST API for batches: its requests and answers, and the one client that sends them.
 
-In reading order: ``field_types`` and ``models`` (requests and answers; ``BatchRequest``'s fields are
-the table of the 16 POST fields), ``fields`` (what is made from that table), ``log_format`` (how a log
-is laid out), ``identity`` (whether two views are of one batch), ``list_cache``, ``client``.
+In reading order: ``field_types`` (the kinds of field values), ``models`` (requests and answers;
+``BatchRequest``'s fields are the table of the 16 POST fields), ``fields`` (look-ups in that table),
+``log_format`` (the layout of a log), ``identity`` (whether two views show one batch),
+``list_cache`` (decodes the server's list), ``client``.
 
-It must not know who asks, how often, or as whom: settings, threads and notebooks come later.
+This package must not know who calls it, how often, or as which user: settings, threads and
+notebooks come later.
 """

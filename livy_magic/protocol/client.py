@@ -1,15 +1,15 @@
-"""Livy's batch API over HTTP: one method an endpoint, and one funnel that they all go through.
+"""Livy's batch API over HTTP: one method for each endpoint, and one funnel for all requests.
 
-The funnel's rules, each after a trap seen (design, part 4):
+The funnel's rules, each learnt from a real failure (design, part 4):
 
 - every request has time-outs;
-- the environment is not trusted: a netrc entry would replace a bearer token, ``http_proxy`` would
-  swallow loopback, ``REQUESTS_CA_BUNDLE`` would override an explicit CA. What is wanted of it
-  comes in explicitly, through the settings;
+- requests does not read the environment: a netrc entry would replace a bearer token, ``http_proxy``
+  would apply to loopback, ``REQUESTS_CA_BUNDLE`` would override an explicit CA. The settings read
+  what is needed from it, and pass that explicitly;
 - redirects are never followed: a login page turns a POST into a GET and answers 200;
-- POST and DELETE go out once, on a fresh connection, because a pooled one that Livy closed after
-  30 s of silence dies under them; GET is repeated by the adapter;
-- one ``requests.Session`` a thread, one cookie jar for all of them.
+- POST and DELETE are sent once, on a fresh connection, because Livy closes a pooled one after 30 s
+  of silence, and the request would fail; the adapter repeats GET;
+- each thread has its own ``requests.Session``; all share one cookie jar.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from .field_types import LARGEST_INT, no_path
 from .list_cache import ListCache
 from .models import BatchId, BatchInfo, BatchPage, BatchRequest, LogPage, is_same_id
 
-PAGE = 100  # batches a listing request asks for
-ATTEMPTS = 3  # to read in parts a log that moves on meanwhile
+PAGE = 100  # batches that one request for the list asks for
+ATTEMPTS = 3  # at reading, in parts, a log that grows meanwhile
 
-# What a gateway says when it cannot tell whether the server behind it got the request.
+# The statuses of a gateway that does not know whether the server behind it got the request.
 GATEWAY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 
 
 class _NoPatience(Retry):
-    """Repeats what broke, but not what took too long already."""
+    """A policy that retries after a broken connection, but not after a read time-out."""
 
-    def increment(self, *args: Any, **kwargs: Any) -> Retry:  # type: ignore[override] # its signature is urllib3's own business
+    def increment(self, *args: Any, **kwargs: Any) -> Retry:  # type: ignore[override] # urllib3 does not declare its signature
         if isinstance(kwargs.get("error"), ReadTimeoutError):
             raise kwargs["error"]
         return super().increment(*args, **kwargs)
@@ -62,7 +62,7 @@ _GET_RETRIES = _NoPatience(
     allowed_methods={"GET"},
     backoff_factor=0.2,
     raise_on_status=False,
-    respect_retry_after_header=False,  # the watcher's schedule honours it, and stays interruptible
+    respect_retry_after_header=False,  # the watcher's schedule obeys it, and can be interrupted
 )
 _ONCE = Retry(
     total=2,
@@ -72,12 +72,12 @@ _ONCE = Retry(
     other=0,
     backoff_factor=0.2,
     raise_on_status=False,
-    respect_retry_after_header=False,  # or a DELETE that is to come later looks like a lost one
+    respect_retry_after_header=False,  # or a DELETE to be sent later looks like a lost one
 )
 
 
 class _Session(requests.Session):
-    """Follows no redirect, nor reads where it leads: that fails where it is no URL."""
+    """A session that neither follows a redirect nor parses its target, which may be invalid."""
 
     def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[requests.Response]:
         return iter(())
@@ -86,19 +86,19 @@ class _Session(requests.Session):
 class LivyClient:
     """The REST API of one Livy server.
 
-    Every method raises a :class:`~livy_magic.errors.ServerError` of some kind when the server
-    answers with an error, with something that is no answer of Livy's, or not at all.
+    Every method raises a subclass of :class:`~livy_magic.errors.ServerError`, or that class itself,
+    if the server answers with an error, with something that is not from Livy, or not at all.
 
     Args:
-        url: Where Livy is, without a trailing slash; a gateway's prefix belongs to it.
-        auth: Any authentication object of requests'.
-        headers: Further headers to send with every request.
-        verify: False, or a file of certificate authorities to trust instead of the usual ones.
-        cert: Client certificate: a file, or a pair of certificate and key.
-        proxies: As requests takes them.
+        url: Livy's URL, with a gateway's prefix if there is one, without a trailing slash.
+        auth: Any requests auth object.
+        headers: Additional headers for every request.
+        verify: True; False to trust any server; or the path of a file of certificate authorities.
+        cert: Path of the client certificate, or paths of certificate and key.
+        proxies: Proxy URLs by scheme, as in requests.
         timeout: Seconds to wait for a connection, and for an answer.
         kill_timeout: Seconds to wait for the answer to a DELETE: Livy answers when the batch is
-            gone, which on YARN takes it up to 120 s (protocol, part 4).
+            gone, which on YARN takes up to 120 s (protocol, part 4).
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class LivyClient:
     ) -> None:
         self.url = url
         self._auth = auth
-        # Without X-Requested-By, Livy's CSRF filter refuses what changes anything; any value does.
+        # Livy's CSRF filter rejects POST and DELETE without X-Requested-By; any value will do.
         self._headers = {"Accept": "application/json", "X-Requested-By": "livy_magic"} | dict(
             headers or {}
         )
@@ -134,24 +134,24 @@ class LivyClient:
     # -- the endpoints --------------------------------------------------------------------------
 
     def version(self) -> str:
-        """Return Livy's version, ``0.7.1-incubating``; empty where the server does not say."""
+        """Return Livy's version, such as ``0.7.1-incubating``; empty if the answer has none."""
         answer, _ = self._call("GET", "/version")
         return str(answer.get("version") or "") if isinstance(answer, dict) else ""
 
     def create(self, request: BatchRequest) -> BatchInfo:
-        """Start a batch: ``POST /batches``, sent once and never repeated."""
+        """Start a batch with ``POST /batches``, sent once and never repeated, and return it."""
         return BatchInfo.from_json(*self._call("POST", "/batches", body=request.to_json()))
 
     def page(self, start: int = 0, size: int = PAGE) -> BatchPage:
-        """Return some of the batches that the server keeps, the oldest first (protocol, part 2).
+        """Return part of the server's list of batches, oldest first (protocol, part 2).
 
-        A server that hands out fewer views a request, as 20 (dialects, part 3), is asked again for
-        the rest. What it keeps is its ``total``: one that counts only what it hands out cannot be told
-        from one that has no more.
+        If a server limits the views in one answer, say to 20 (dialects, part 3), further requests
+        fetch the rest. ``total`` says how many it keeps: if a server counts only the views in its
+        answer, nothing shows that it has more.
 
         Args:
-            start: Position of the first one wanted.
-            size: How many at most; 0 asks for the total alone.
+            start: Position of the first batch.
+            size: Maximum number of batches; 0 fetches only the total.
         """
         page = self._views_from(start, size)
         end = min(start + size, page.total)
@@ -161,19 +161,19 @@ class LivyClient:
         return BatchPage(start, page.total, tuple(reversed(batches)))
 
     def newest(self) -> Iterator[BatchInfo]:
-        """Yield all batches that the server keeps, the newest first, each once."""
+        """Yield all batches that the server keeps, newest first, each once."""
         return self._backwards(self.page(size=0).total)
 
     def _backwards(self, end: int, start: int = 0, step: int = PAGE) -> Iterator[BatchInfo]:
         """Yield the batches from the one before position ``end`` back to ``start``, each once.
 
-        Batches that are removed meanwhile make the rest move towards the front: a backward reader may
+        If batches are removed meanwhile, the rest move towards the front: a backward reader may
         meet some twice, but never misses one.
 
         Args:
-            end: Position behind the first one.
-            start: Position of the last one.
-            step: How many are asked for at once, until an answer has fewer.
+            end: Position after the first batch to yield.
+            start: Position of the last batch to yield.
+            step: Number of batches per request, until an answer has fewer.
         """
         seen: set[BatchId] = set()
         while end > start:
@@ -181,7 +181,7 @@ class LivyClient:
             page = self._views_from(first, end - first)
             behind = first + len(page.batches)
             if first < behind < min(end, page.total) and self._views_from(behind, 1).batches:
-                step = len(page.batches)  # the server gives no more at once
+                step = len(page.batches)  # the most that the server gives at once
                 continue
             for info in reversed(page.batches):
                 if info.id not in seen:
@@ -190,22 +190,22 @@ class LivyClient:
             end = first
 
     def _views_from(self, start: int, size: int) -> BatchPage:
-        """Return what the server answers to one request for a part of its list."""
-        # start + size overflows in Livy, and the answer is then an empty list.
+        """Return the answer to one request for part of the list."""
+        # If start + size overflows, Livy answers with an empty list.
         query = {"from": start, "size": min(size, LARGEST_INT - start)}
         response, request = self._send("GET", "/batches", query=query)
-        response.encoding = response.encoding or "utf-8"  # requests would guess, and slowly
+        response.encoding = response.encoding or "utf-8"  # requests would guess it, slowly
         try:
             return self._list_cache.read(response.text, start, request)
         except (ValueError, RecursionError) as failure:
             raise _no_json(response, request) from failure
 
     def batch(self, key: BatchId) -> BatchInfo:
-        """Return the batch of this id or name.
+        """Return the batch with this id or name.
 
         Raises:
-            NotFound: There is none (any more).
-            NotLivy: The answer is about another batch, and nothing is known of this one.
+            NotFound: The server has no such batch, or has forgotten it.
+            NotLivy: The answer is about another batch, so it says nothing about this one.
         """
         if no_path(str(key)):
             return self._listed(key)
@@ -216,11 +216,11 @@ class LivyClient:
         return info
 
     def state(self, key: BatchId, *, of: BatchId | None = None) -> str:
-        """Return the state of the batch of this id or name.
+        """Return the state of the batch with this id or name.
 
         Args:
             key: Id or name.
-            of: Its id, if that is known: the answer has to be about this one.
+            of: Its id, if known: the answer must be about that batch.
 
         Raises:
             NotFound, NotLivy: As :meth:`batch`.
@@ -231,19 +231,19 @@ class LivyClient:
     def log(
         self, key: BatchId, start: int = 0, size: int = -1, *, of: BatchId | None = None
     ) -> LogPage:
-        """Return a part of the log window of the batch of this id or name.
+        """Return part of the log window of the batch with this id or name.
 
-        A server that hands out fewer entries a request is asked again for the rest.
+        If the server limits the entries in one answer, further requests fetch the rest.
 
         Args:
             key: Id or name.
-            start: Position in the window that the server keeps, not in the log ever written.
-            size: How many entries at most; negative for all.
-            of: Its id, if that is known: the answer has to be about this one.
+            start: Position in the window that the server keeps, not in the whole log.
+            size: Maximum number of entries; negative for all.
+            of: Its id, if known: the answer must be about that batch.
 
         Raises:
             NotFound, NotLivy: As :meth:`batch`.
-            ServerError: It has to be read in parts, and moves on too fast for that.
+            ServerError: The log must be read in parts, but grows too fast for that.
         """
 
         def part(start: int, size: int) -> LogPage:
@@ -253,7 +253,7 @@ class LivyClient:
         for _ in range(ATTEMPTS):
             page: LogPage | None
             page = part(start, size)
-            overlap = len(page.entries) // 2  # of each part with the one before
+            overlap = len(page.entries) // 2  # with the part before
             while page is not None:
                 missing = page.total - page.end
                 if size >= 0:
@@ -262,7 +262,7 @@ class LivyClient:
                     return page
                 more = part(page.end - overlap, -1 if size < 0 else overlap + missing)
                 before, page = page, page.joined(more, overlap)
-                if page is before:  # the server holds the rest back
+                if page is before:  # the server withholds the rest
                     return page
         line = f"GET {mask_url(self.url)}/batches/{key}/log"
         raise ServerError(
@@ -270,11 +270,11 @@ class LivyClient:
         )
 
     def delete(self, key: BatchId) -> None:
-        """Kill the batch of this id or name, and make the server forget it.
+        """Kill the batch with this id or name, and make the server forget it.
 
         Raises:
-            NotFound: There is none (any more).
-            NotLivy: Something else answered, and the batch may run on.
+            NotFound: The server has no such batch, or has forgotten it.
+            NotLivy: Something other than Livy answered, so the batch may still be running.
         """
         path = _path(self._listed(key).id if no_path(str(key)) else key)
         answer, line = self._call("DELETE", path, timeout=self._kill_timeout)
@@ -282,7 +282,7 @@ class LivyClient:
             raise NotLivy(f"{line}: the answer does not say that the batch is gone", request=line)
 
     def _listed(self, key: BatchId) -> BatchInfo:
-        """Return the batch of a name to which no URL leads."""
+        """Return, from the list, a batch whose name no URL can carry."""
         for info in self.newest():
             if info.is_called(key):
                 return info
@@ -297,7 +297,7 @@ class LivyClient:
         *,
         query: Mapping[str, int] | None = None,
     ) -> tuple[Any, str]:
-        """Ask for a part of what there is to know of a batch; return the answer and the request line."""
+        """Request ``/batches/{key}/{part}``; return the answer and the request line."""
         if no_path(str(key)):
             key = of = self._listed(key).id
         elif of is None and str(key).isdecimal():
@@ -319,7 +319,7 @@ class LivyClient:
         body: Mapping[str, Any] | None = None,
         timeout: tuple[float, float] | None = None,
     ) -> tuple[Any, str]:
-        """Send one request; return the decoded answer and the request line for messages."""
+        """Send one request; return the decoded answer, and the request line for messages."""
         response, line = self._send(method, path, query=query, body=body, timeout=timeout)
         try:
             return response.json(), line
@@ -335,14 +335,14 @@ class LivyClient:
         body: Mapping[str, Any] | None = None,
         timeout: tuple[float, float] | None = None,
     ) -> tuple[requests.Response, str]:
-        """Send one request; return the answer, which is no error, and the request line."""
+        """Send one request; return the answer, unless it is an error, and the request line."""
         line = f"{method} {mask_url(self.url)}{path}"
         try:
             response = self._session(method).request(
                 method,
                 self.url + path,
                 params=query,
-                # ASCII JSON needs no charset, and a POST without a JSON type would be a form.
+                # ASCII JSON needs no charset; without a JSON type, a POST would count as a form.
                 data=None if body is None else json.dumps(body).encode("ascii"),
                 headers={"Content-Type": "application/json"} if body is not None else None,
                 timeout=timeout or self._timeout,
@@ -352,8 +352,8 @@ class LivyClient:
                 proxies=self._proxies,
                 stream=True,
             )
-            # Read in one go: in requests' pieces of 10 KB, each hands Python's lock over and back,
-            # and a loop in the notebook feels that.
+            # Read in one go: requests reads pieces of 10 KB, each of which releases and takes the
+            # GIL, and that slows down a loop in the notebook.
             response._content = b"".join(response.iter_content(None))  # noqa: SLF001 -- .content's own
         except requests.RequestException as failure:
             raise _no_answer(failure, line) from failure
@@ -364,7 +364,7 @@ class LivyClient:
     def _session(self, method: str) -> requests.Session:
         if method != "GET":
             return self._new_session(_ONCE)
-        # A forked child may not talk on its parent's connection.
+        # A forked child must not use its parent's connection.
         owner, session = getattr(self._local, "session", (0, None))
         if session is None or owner != os.getpid():
             session = self._new_session(_GET_RETRIES)
@@ -384,12 +384,12 @@ class LivyClient:
 
 
 def _path(key: BatchId) -> str:
-    # What has no_path() to it never comes here; a name of digits only is an id (protocol, part 3).
+    # Names that no_path() rejects never get here; all digits are an id (protocol, part 3).
     return f"/batches/{quote(str(key), safe='')}"
 
 
 def other_batch(line: str) -> NotLivy:
-    """Return what is said of an answer about a batch that was not asked for."""
+    """Return the error for an answer about another batch than the requested one."""
     return NotLivy(
         f"the answer is about another batch than was asked for ({line})\n"
         "So nothing is known of this one: is it Livy that answers there, or a proxy?",
@@ -398,7 +398,7 @@ def other_batch(line: str) -> NotLivy:
 
 
 def _no_answer(failure: requests.RequestException, line: str) -> Unreachable:
-    """Say in one line why there is no answer, and whether the request may have got through."""
+    """Return the error that says why no answer came, and whether the request may have arrived."""
     reason = getattr(failure.args[0], "reason", None) if failure.args else None
     unsent = isinstance(
         failure,
@@ -423,13 +423,13 @@ def _no_answer(failure: requests.RequestException, line: str) -> Unreachable:
 
 
 def _tail(failure: object) -> str:
-    """Return the innermost words of urllib3's nested failures."""
+    """Return the innermost message of urllib3's nested exceptions."""
     text = mask_url(str(failure)).replace("\n", " ")
     return text.rpartition("> : ")[2].rpartition("Failed to establish a new connection: ")[2][:300]
 
 
 def _error_answer(response: requests.Response, line: str) -> ServerError:
-    """Turn one of the five shapes of error answers into a readable error (protocol, part 7)."""
+    """Return a readable error for one of the five forms of error answers (protocol, part 7)."""
     words = mask_url(_server_words(response))
     kind, advice = _verdict(response, words, one_batch="/batches/" in line)
     wait = _wait(response)
@@ -446,7 +446,7 @@ def _error_answer(response: requests.Response, line: str) -> ServerError:
 def _verdict(
     response: requests.Response, words: str, *, one_batch: bool
 ) -> tuple[type[ServerError], str]:
-    """Say what an error answer means, and what the user can do about it."""
+    """Return the exception class for an error answer, and advice for the user, or ``""``."""
     status = response.status_code
     if response.is_redirect:
         place = _origin(response.headers["Location"]) or "another page"
@@ -457,7 +457,7 @@ def _verdict(
         return Unauthorized, "The server does not permit this, or does not accept the credentials."
     if one_batch and (
         (status == HTTPStatus.NOT_FOUND and not _is_html(response))
-        # An id beyond 2^31 is a number format error to Livy, and no batch to us.
+        # For an id above 2^31, Livy reports a number format error: there is no such batch.
         or (status == HTTPStatus.BAD_REQUEST and words.startswith("For input string"))
     ):
         return (
@@ -470,7 +470,7 @@ def _verdict(
 
 
 def _origin(url: str) -> str:
-    """Return where a URL leads, without its path; empty if it does not say."""
+    """Return scheme and host of a URL; empty if it has no host or is not valid."""
     try:
         target = urlsplit(url)
     except ValueError:
@@ -494,11 +494,11 @@ def _is_html(response: requests.Response) -> bool:
 
 
 def _server_words(response: requests.Response, most: int = 1000) -> str:
-    """Return what the server says in its error body, whichever shape that has."""
+    """Return the server's message from an error body of any form, at most ``most`` characters."""
     if _is_html(response):
         title = re.search(r"<title>(.*?)</title>", response.text, re.IGNORECASE | re.DOTALL)
         words = html.unescape(title.group(1)) if title else ""
-        # Jetty's CSRF page has its reason only in the status line.
+        # Jetty's CSRF page gives its reason only in the status line.
         if response.reason and response.reason not in words:
             words = f"{words} {response.reason}".strip()
     else:
@@ -515,6 +515,6 @@ def _server_words(response: requests.Response, most: int = 1000) -> str:
 
 
 def _wait(response: requests.Response) -> float | None:
-    """Return the seconds of a Retry-After header; its form with a date is left alone."""
+    """Return the seconds of a Retry-After header, or None; a date in it is ignored."""
     value = response.headers.get("Retry-After", "")
     return float(value) if value.isdecimal() else None

@@ -1,8 +1,8 @@
-"""The kinds of value that a POST field takes: how each is checked, and read from text.
+"""The types of the POST fields: how each checks a value, and reads one from text.
 
-``check`` takes what Python code passes and returns it in its one stored form; ``parse`` takes the
-text that follows an option or stands in a cell option. Both refuse with a ``ValueError`` whose
-text completes the sentence "<value> ...".
+``check`` takes a value from Python code and returns it in its one stored form; ``parse`` takes the
+text of a command-line option or cell option. Both raise a ``ValueError`` for a bad value; its
+message completes the sentence "<value> ...".
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from urllib.parse import quote
 from ..redact import mask_text
 from ..spelling import check_visible, first_typographic
 
-# Livy reads JSON integers as a Scala Int; a larger one is a 500 and a zombie (protocol, part 1).
+# Livy reads JSON integers as Scala Ints; a larger one gives a 500 and a zombie (protocol, part 1).
 LARGEST_INT = 2**31 - 1
 
-LONGEST_NAME = 4000  # bytes in a URL, for all of which RFC 9110, 4.1, promises 8,000
+LONGEST_NAME = 4000  # bytes in a URL; RFC 9110, 4.1, recommends support of 8,000 for all of it
 _DECODED_TWICE = re.compile("%(?:23|2F|3F)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -29,11 +29,11 @@ _SIZE = re.compile(r"(?P<number>[1-9][0-9]*)(?P<unit>[kmgt]?)(?P<bytes>b?)", re.
 
 
 class EntryError(ValueError):
-    """One entry of a value is bad; the text names it, and so is a sentence without the value."""
+    """One entry of a value is bad; the message names it, and is complete without the value."""
 
 
 class FieldType(ABC):
-    """How the values of one POST field are checked and read."""
+    """The type of a POST field: it checks values, and reads them from text."""
 
     metavar: str
 
@@ -46,12 +46,12 @@ class FieldType(ABC):
         return self.check(text)
 
     def to_json(self, value: object) -> object:
-        """Return the stored form as JSON has it."""
+        """Return a stored value as JSON takes it."""
         return value
 
 
 class Text(FieldType):
-    """Any text that is not empty."""
+    """Any text that is not blank."""
 
     metavar = "TEXT"
 
@@ -67,15 +67,14 @@ class Text(FieldType):
 
 
 def no_path(name: str) -> str | None:
-    """Say why no URL leads to the batch of a name; None where one does.
+    """Return why no URL can carry a batch's name to Livy, or None if one can.
 
-    Tried against Livy 0.7.1, with every ASCII character at the start, in the middle and at the end of
-    a name, %00 to %FF in both cases, dot segments, and characters of all Unicode planes: all other
-    names arrive as they are, when they are percent-encoded. Of a URL and its headers, Livy takes
-    128 KiB.
+    Tested on Livy 0.7.1 with every ASCII character at the start, in the middle and at the end of a
+    name, %00 to %FF in both cases, dot segments, and characters of all Unicode planes: every other
+    name arrives unchanged if it is percent-encoded. Livy accepts 128 KiB of URL and headers.
 
     Returns:
-        The reason: it completes the sentence "<name> ...".
+        The reason, which completes the sentence "<name> ...".
     """
     if ";" in name:
         return "contains ';', where Livy cuts off the name in a URL; leave it out"
@@ -92,9 +91,9 @@ def no_path(name: str) -> str | None:
 
 
 class Name(Text):
-    """A batch name: Livy takes one of digits only for an id, and refuses it (protocol, part 1).
+    """A batch name: not all digits, since Livy reads those as an id (protocol, part 1).
 
-    Nothing is submitted under a name that no URL can carry: it could not be found again by it.
+    A name that no URL can carry is rejected, since nothing could find its batch again by it.
     """
 
     metavar = "NAME"
@@ -112,7 +111,7 @@ class Name(Text):
 
 
 class Size(Text):
-    """An amount of memory, stored as the JVM's ``-Xmx`` and Spark both understand it: ``4g``."""
+    """An amount of memory, stored in the notation that the JVM's ``-Xmx`` and Spark both understand: ``4g``."""
 
     metavar = "SIZE"
 
@@ -131,7 +130,7 @@ class Size(Text):
 
 @dataclass(frozen=True)
 class Count(FieldType):
-    """A whole number; sent as a JSON integer, since Livy answers a string with a 500."""
+    """A whole number; sent as a JSON integer, because Livy answers a string with a 500."""
 
     least: int = 1
     metavar = "N"
@@ -152,7 +151,7 @@ class Count(FieldType):
 
 
 class Texts(FieldType):
-    """A list of paths or URIs; in text, separated by commas as spark-submit has it."""
+    """A list of paths or URIs; in text, separated by commas as for spark-submit."""
 
     metavar = "A,B,…"
 
@@ -171,7 +170,7 @@ class Texts(FieldType):
             raise EntryError(f"entry {number} {problem}") from None
 
     def item(self, value: object) -> str:
-        """Return one entry of the list, checked."""
+        """Return one entry of the list in its stored form, or raise ValueError."""
         if not isinstance(value, str) or not value.strip():
             raise ValueError("is empty or no text")
         check_visible(value)
@@ -188,7 +187,7 @@ class Texts(FieldType):
 
 
 class Arguments(Texts):
-    """The application's own arguments: numbers and truth values become text, as Livy does it."""
+    """The application's own arguments: numbers and booleans become text, as Livy converts them."""
 
     metavar = "ARG"
 
@@ -239,5 +238,5 @@ class Conf(FieldType):
 
 
 def scalar_text(value: object) -> str:
-    """Return a scalar as Livy would write it: ``True`` is ``true``."""
+    """Return a scalar as the text that Livy makes of it: ``True`` becomes ``true``."""
     return str(value).lower() if isinstance(value, bool) else str(value)

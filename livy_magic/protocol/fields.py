@@ -1,4 +1,4 @@
-"""What is made from the table of POST fields: look-up by any spelling, and the README's table."""
+"""Functions on the table of POST fields: look-up by any spelling, and the README's table."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BY_FLAG: dict[str, Field] = {
 
 
 def find(spelling: str) -> Field | None:
-    """Return the field of this JSON key, Python name or option, with or without dashes."""
+    """Return the field with this JSON key, Python name or option (dashes optional), or None."""
     return _BY_SPELLING.get(spelling.removeprefix("--"))
 
 
@@ -39,12 +39,13 @@ def read(values: Mapping[str, object], *, where: str, text: bool = False) -> dic
     """Return checked field values by Python name, from any spelling of the fields.
 
     Args:
-        values: By JSON key, Python name or option name.
-        where: What to call the source in a message: "cell option", "JSON body".
-        text: Scalars are text that still has to be read (YAML, option lines).
+        values: Field values by JSON key, Python name or option name.
+        where: The source's name in messages: "cell option", "JSON body".
+        text: Whether scalars are text to parse (YAML, option lines).
 
     Raises:
-        InvalidRequest: An unknown field (with the nearest known one), or a bad value.
+        InvalidRequest: A field is unknown (the message suggests the nearest one), given twice, or
+            has a bad value.
     """
     known: dict[str, Any] = {}
     for spelling, value in values.items():
@@ -59,7 +60,7 @@ def read(values: Mapping[str, object], *, where: str, text: bool = False) -> dic
 
 
 def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return field values from several sources, later ones winning; ``conf`` merges key by key."""
+    """Merge field values from several sources: later ones win, and ``conf`` merges key by key."""
     result: dict[str, Any] = {}
     for layer in layers:
         for name, value in layer.items():

@@ -1,7 +1,7 @@
-"""The views in the server's list, of which most are as they were: those are not read again.
+"""A cache of the views in the server's list, which decodes only the views that changed.
 
-Somebody who watches a thousand batches gets a megabyte each time, in which a few lines are new. To
-compare its text with the one before takes a tenth of the time in which it can be decoded.
+A list of a thousand batches is a megabyte, in which a few lines are new each time. Comparing the
+text with the last answer's takes a tenth of the time that decoding it takes.
 """
 
 from __future__ import annotations
@@ -12,24 +12,29 @@ import re
 from ..errors import NotLivy
 from .models import BatchInfo, BatchPage
 
-# No string in JSON holds a bare quote, so this is a key; that it is the answer's own is checked.
+# No JSON string holds a bare quote, so this is a key; read() checks that it is at the top level.
 _OPENING = re.compile(r'"sessions"\s*:\s*\[\s*')
 _BETWEEN = re.compile(r"\s*,\s*|\s*(?=\])")
 _decode = json.JSONDecoder().raw_decode
 
 
 class ListCache:
-    """The last answer to ``GET /batches``: the text of each view, and what it says."""
+    """The last answer to ``GET /batches``: the text of each view, and the view decoded from it."""
 
     def __init__(self) -> None:
         self._known: list[tuple[str, BatchInfo]] = []
 
     def read(self, text: str, start: int, request: str) -> BatchPage:
-        """Read an answer, a page from position ``start`` on; what did not change is the same object.
+        """Decode an answer; a view that did not change is the same object as before.
+
+        Args:
+            text: The answer's text.
+            start: Position of its first batch in the server's list.
+            request: The request line, for messages.
 
         Raises:
-            NotLivy: It is no list of batches.
-            ValueError: It is no JSON.
+            NotLivy: The answer is not a list of batches.
+            ValueError: The answer is not JSON.
         """
         opening = _OPENING.search(text)
         if opening is None:

@@ -1,6 +1,6 @@
-"""How Livy's log of a batch is laid out: lines and who wrote them, sections and their markers.
+"""The layout of Livy's log of a batch: lines and their writers, sections and their markers.
 
-Source: protocol, part 3. Nothing here reads from anywhere.
+Source: protocol, part 3. The functions here are pure.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypeVar, get_args
 
 SPARK_MARK = "\u2063"
-"""An invisible character that the private Livy's log pattern puts before each of Spark's own lines."""
+"""An invisible character that the private Livy's log pattern puts before each of Spark's lines."""
 
-LIVY_KEEPS = 200  # lines a stream, unless livy.cache-log.size says otherwise
-PRIVATE_KEEPS = 20_000  # the private Livy
+LIVY_KEEPS = 200  # lines of each stream, unless livy.cache-log.size is set
+PRIVATE_KEEPS = 20_000  # the same, on the private Livy
 
 STDOUT = "stdout: "
 STDERR = "\nstderr: "
 _DIAGNOSTICS = re.compile(r"\n\w+ Diagnostics: ")
 _SPARK_LAYOUT = re.compile(
     r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL) \S+: "
-    # What spark-submit knows of an application on YARN, in lines below one of its log.
+    # spark-submit's report on an application on YARN, in lines below one of its log lines.
     r"|\t (?:client token|diagnostics|ApplicationMaster (?:host|RPC port)|queue|start time"
     r"|final status|tracking URL|user): "
     # Before its log begins, where nothing configures that.
@@ -31,7 +31,7 @@ _SPARK_LAYOUT = re.compile(
 _WAITS = re.compile(
     rf"{SPARK_MARK}[\d/]+ [\d:]+ INFO livy_magic: (?P<waits>waits for \d+ other batch(?:es)?):"
 )
-# What Java says first of all, to its standard error, when Spark 4 has it load that module.
+# Java's first line on its standard error if Spark 4 makes it load that module.
 JAVAS_WARNING = "WARNING: Using incubator modules: jdk.incubator.vector"
 
 Kind: TypeAlias = Literal["program", "spark", "diagnostics", "gap"]
@@ -47,8 +47,8 @@ class Line:
 
     Attributes:
         text: The line, without its end.
-        kind: Who wrote it: the ``program``, ``spark``'s own logging, or the cluster manager
-            (``diagnostics``). A ``gap`` is ours, and stands where lines were lost.
+        kind: Its writer: the ``program``, ``spark``'s own logging, or the cluster manager
+            (``diagnostics``). livy_magic adds a ``gap`` where lines were lost.
     """
 
     text: str
@@ -60,9 +60,9 @@ class Sections:
     """The parts of a log window, without the markers between them.
 
     Attributes:
-        stdout: The first section. Only on Kubernetes is it without spark-submit's stderr.
-        stderr: The second; empty but on Kubernetes, where it is spark-submit's output.
-        diagnostics: What YARN or Kubernetes says about the application.
+        stdout: The first section; except on Kubernetes, it includes spark-submit's stderr.
+        stderr: The second section; empty except on Kubernetes, where it is spark-submit's output.
+        diagnostics: The messages of YARN or Kubernetes about the application.
     """
 
     stdout: list[str]
@@ -71,10 +71,10 @@ class Sections:
 
 
 def split_sections(entries: Sequence[str], start: int = 0) -> Sections:
-    """Split a window, or its part from position ``start`` on, at Livy's markers.
+    """Split a log window, or its part from position ``start`` on, at Livy's markers.
 
-    A marker begins with a newline, which no log line holds; only the first one, ``stdout: ``,
-    does not, and is one at position 0 alone.
+    A marker begins with a newline, which no log line contains. Only the first one, ``stdout: ``,
+    does not; it is a marker only at position 0.
     """
     sections = Sections([], [], [])
     current = sections.stdout
@@ -102,14 +102,19 @@ def waits(entries: Sequence[str]) -> str:
 
 
 def looks_like_sparks(text: str) -> bool:
-    """Say whether a line is laid out as those of Spark's own log are, where no mark tells them."""
+    """Return whether a line has the layout of Spark's log, for use in logs without the mark."""
     return _SPARK_LAYOUT.match(text) is not None
 
 
 def end_of_known(known: Sequence[T], lines: Sequence[T], furthest: int) -> int:
-    """Return how many of ``lines`` are known: the last position that fits, at ``furthest``.
+    """Return the number of ``lines`` that are known: the last position that fits.
 
-    A position fits when the lines before it, as far as both go, are the last known ones.
+    A position fits if the lines before it equal the last known ones, as far as both reach.
+
+    Args:
+        known: The known lines.
+        lines: The lines of a later answer.
+        furthest: The highest position to try.
     """
     for end in range(min(furthest, len(lines)) if known else 0, 0, -1):
         both = min(end, len(known))

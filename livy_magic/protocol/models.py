@@ -1,8 +1,8 @@
-"""The data of Livy's batch API: strict in what is sent, tolerant in what is read.
+"""The data of Livy's batch API: strict in what it sends, tolerant in what it reads.
 
-``BatchRequest``'s fields with their metadata are the one table of the 16 POST fields: the options of
-the magics, the cell options, the checks, the JSON body, the help and the README's table are made
-from it (see :mod:`livy_magic.protocol.fields`). What each becomes in Spark: protocol, part 1.
+``BatchRequest``'s fields and their metadata are the one table of the 16 POST fields, from which the
+options of the magics, the cell options, the checks, the JSON body, the help and the README's table
+are made (see :mod:`livy_magic.protocol.fields`). What Spark makes of each: protocol, part 1.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from .field_types import (
 )
 from .log_format import end_of_known
 
-BatchId: TypeAlias = int | str  # Livy counts; other servers that speak the API use GUIDs
+BatchId: TypeAlias = int | str  # a number in Livy; some other servers with this API use GUIDs
 
-# What Livy itself calls them (protocol, part 5); other servers have other words.
+# Livy's own states (protocol, part 5); other servers have others.
 STATES = ("starting", "recovering", "running", "success", "dead", "killed")
 SUCCESSFUL = frozenset({"success", "finished"})
 FAILED = frozenset({"dead", "error", "killed", "canceled", "cancelled"})
 
 
 def is_success(state: str) -> bool:
-    """Say whether a batch in this state ended well."""
+    """Return whether a batch in this state succeeded."""
     return state.lower() in SUCCESSFUL
 
 
 def is_final(state: str) -> bool:
-    """Say whether a batch in this state has ended; a state never heard of has not."""
+    """Return whether a batch in this state has ended; False for an unknown state."""
     return state.lower() in SUCCESSFUL | FAILED
 
 
@@ -54,14 +54,14 @@ class Code:
     """An application given as source text instead of a path.
 
     Attributes:
-        text: Python source, ready to run: what is staged is exactly this.
+        text: Python source, ready to run; staging writes exactly this.
     """
 
     text: str
 
 
 class _File(Text):
-    """The application: a path or URI, or the code itself."""
+    """The type of the application: a path or URI, or its code."""
 
     metavar = "FILE"
 
@@ -92,15 +92,16 @@ def _field(
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class BatchRequest:
-    """What to run, and with what: the body of ``POST /batches``.
+    """A request to run an application: the body of ``POST /batches``.
 
-    Unset fields are None and are not sent. Sequences are stored as tuples, ``conf`` read-only.
+    Unset fields are None and are not sent. Sequences are stored as tuples, ``conf`` as a read-only
+    mapping.
 
     Attributes:
-        extra: Further JSON members for servers that take more than Livy does, sent as they are.
+        extra: Additional JSON members, sent unchanged, for servers that accept more than Livy does.
 
     Raises:
-        InvalidRequest: A value that Livy would reject, or accept and choke on.
+        InvalidRequest: Livy would reject a value, or accept it and fail on it.
     """
 
     file: str | Code = _field(
@@ -200,17 +201,17 @@ class BatchRequest:
         return f"BatchRequest({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the POST body: set fields only, in the table's order, then ``extra``.
+        """Return the POST body: the set fields in the table's order, then ``extra``.
 
         Raises:
-            InvalidRequest: ``file`` is still code; only staging turns it into something Livy reads.
+            InvalidRequest: ``file`` is still code, which must be staged first.
         """
         if isinstance(self.file, Code):
             raise InvalidRequest("file: code has to be staged before it can be sent")
         return self._json()
 
     def shown(self) -> dict[str, Any]:
-        """Return the POST body as it may be shown: code shortened, secrets masked."""
+        """Return the POST body for display: code summarized, secrets masked."""
         return mask_body(self._json())
 
     def _json(self) -> dict[str, Any]:
@@ -224,7 +225,11 @@ class BatchRequest:
         return body | dict(self.extra)
 
     def replace(self, **changes: Any) -> BatchRequest:
-        """Return a copy with some fields changed, checked like a new one."""
+        """Return a copy with some fields changed, checked like a new request.
+
+        Raises:
+            InvalidRequest: A new value is bad.
+        """
         return dataclasses.replace(self, **changes)
 
 
@@ -232,10 +237,15 @@ POST_FIELDS = tuple(field for field in dataclasses.fields(BatchRequest) if field
 
 
 def checked(field: dataclasses.Field[Any], value: object, *, text: bool = False) -> Any:
-    """Return the stored form of a field's value, given as Python or (``text``) as text.
+    """Return the stored form of a field's value.
+
+    Args:
+        field: The field.
+        value: The value.
+        text: Whether a ``str`` is text to parse.
 
     Raises:
-        InvalidRequest: With the field, the bad value and a good example.
+        InvalidRequest: The value is bad; the message has the field, the value and a good example.
     """
     type_: FieldType = field.metadata["type"]
     try:
@@ -263,17 +273,17 @@ def _shorten(text: str, width: int = 80) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchInfo:
-    """A batch as the server describes it; what the server left out is None or empty.
+    """One of the server's views of a batch; what the server leaves out is None or empty.
 
     Attributes:
-        id: The server's own id, unique until it restarts without recovery.
-        name: The name it was given; Livy finds it by this too.
-        owner: Who submitted it, where the server asks who one is.
-        proxy_user: Whom it runs as, where the server impersonates.
-        state: Livy's word for it; an open set, see :func:`is_final`.
+        id: The server's id, unique until it restarts without recovery.
+        name: The name it was submitted under; Livy finds it by this too.
+        owner: The user who submitted it, if the server authenticates users.
+        proxy_user: The user it runs as, if the server impersonates.
+        state: Its state; servers may add others to Livy's, see :func:`is_final`.
         app_id: The cluster manager's id, once there is one.
-        driver_log_url: Where the driver's own log can be read, once known.
-        spark_ui_url: Where Spark's page is, once known.
+        driver_log_url: The URL of the driver's own log, once known.
+        spark_ui_url: The URL of Spark's web page, once known.
         log: The last entries of the log, section markers included.
     """
 
@@ -289,15 +299,19 @@ class BatchInfo:
 
     @property
     def label(self) -> str:
-        """What messages call the batch: ``12 'nightly'``."""
+        """The batch in messages: ``12 'nightly'``."""
         return f"{self.id} {plain(self.name)!r}" if self.name else str(self.id)
 
     @classmethod
     def from_json(cls, value: object, request: str) -> BatchInfo:
-        """Read a view of the server's; ``request`` is the request line, for the error.
+        """Return the view in a server's answer.
+
+        Args:
+            value: The answer.
+            request: The request line, for messages.
 
         Raises:
-            NotLivy: It has no id, so it is no batch.
+            NotLivy: The answer has no id, so it does not describe a batch.
         """
         if not isinstance(value, dict) or not isinstance(value.get("id"), (int, str)):
             raise NotLivy(f"{request}: the answer describes no batch", request=request)
@@ -317,20 +331,21 @@ class BatchInfo:
 
     @property
     def address(self) -> BatchId:
-        """What the server is asked for: the name, as ids start anew with the server.
+        """The key for requests: the name, because ids start again when the server restarts.
 
-        The id where there is no name, or none that a URL can carry; Livy takes digits for an id.
+        It is the id if the batch has no name, one that no URL can carry, or all digits, which Livy
+        reads as an id.
         """
         name = self.name
         return self.id if name is None or name.isdecimal() or no_path(name) else name
 
     def is_called(self, key: BatchId) -> bool:
-        """Say whether an id or name is this batch's."""
+        """Return whether this batch has this id or name."""
         return key == self.name or is_same_id(self.id, key)
 
 
 def is_same_id(known: object, key: object) -> bool:
-    """Say whether two ids are one: 7 is ``"7"``, and Livy reads ``"007"`` so; GUIDs have no case."""
+    """Return whether two ids are equal: 7 is ``"7"``, and for Livy ``"007"``; GUIDs ignore case."""
     one, other = str(known).casefold(), str(key).casefold()
     return one == other or (other.isdecimal() and len(other) < 100 and one == str(int(other)))
 
@@ -340,8 +355,8 @@ class BatchPage:
     """One answer of ``GET /batches``.
 
     Attributes:
-        start: Position of the first one among all that the server keeps, oldest first.
-        total: How many the server keeps; not how many are here (protocol, part 2).
+        start: Position of the first batch among all that the server keeps, oldest first.
+        total: Number of batches that the server keeps, not of those here (protocol, part 2).
         batches: The views.
     """
 
@@ -356,7 +371,7 @@ class LogPage:
 
     Attributes:
         start: Position of the first entry in the window that the server keeps.
-        total: Entries in that window now, markers included; not lines ever written.
+        total: Number of entries in that window, markers included; not of all lines ever written.
         entries: The entries, section markers included (protocol, part 3).
     """
 
@@ -366,15 +381,15 @@ class LogPage:
 
     @classmethod
     def from_json(cls, value: object, request: str, start: int = 0) -> LogPage:
-        """Read a log answer.
+        """Return the page in a server's answer.
 
         Args:
-            value: What the server answered.
-            request: The request line, for the error.
-            start: What was asked for, in case that the answer does not say.
+            value: The answer.
+            request: The request line, for messages.
+            start: The requested position, for answers that do not give theirs.
 
         Raises:
-            NotLivy: It is no log.
+            NotLivy: The answer is not a log.
         """
         if not isinstance(value, dict) or "log" not in value:
             raise NotLivy(f"{request}: the answer is no log", request=request)
@@ -385,21 +400,21 @@ class LogPage:
 
     @property
     def end(self) -> int:
-        """Position behind the last entry."""
+        """Position after the last entry."""
         return self.start + len(self.entries)
 
     def joined(self, more: LogPage, overlap: int) -> LogPage | None:
-        """Return this and a later answer, that begins with the last entries of this one, as one.
+        """Join this page and a later one that begins with the last entries of this one.
 
-        Meanwhile lines may have come, and the window have moved: so what both have is found by
-        content, as :func:`end_of_known` has it.
+        Lines may have arrived meanwhile and moved the window, so :func:`end_of_known` finds the
+        entries that both have by content.
 
         Args:
-            more: The later answer.
-            overlap: How many entries both would have if nothing moved.
+            more: The later page.
+            overlap: Number of entries that both would have if nothing moved.
 
         Returns:
-            This one itself when the other has nothing new; None when they do not join.
+            The joined page; this page itself if ``more`` has nothing new; None if they do not join.
         """
         met = end_of_known(self.entries, more.entries, self.end - more.start)
         if 2 * met < overlap:  # fewer could be chance
