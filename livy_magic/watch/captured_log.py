@@ -1,4 +1,4 @@
-"""The lines of a batch's log that were captured, packed, so that long logs take little memory."""
+"""The captured lines of a batch's log, packed, so that long logs take little memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..protocol.log_format import KINDS, Kind, Line
 
-PACKED = 1000  # lines that are kept as one piece of text
+PACKED = 1000  # lines packed into one piece
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,9 @@ class Piece:
     """Some lines of a log, packed.
 
     Attributes:
-        texts: Their texts, one behind the other, in UTF-8.
-        ends: Where each ends in that.
-        kinds: Their kinds, as positions in :data:`KINDS`.
+        texts: The lines' texts, concatenated, in UTF-8.
+        ends: The end of each line in ``texts``, in bytes.
+        kinds: The lines' kinds, as positions in :data:`KINDS`.
     """
 
     texts: bytes
@@ -48,9 +48,9 @@ class Piece:
 
 
 class CapturedLog:
-    """A log: hundreds of thousands of lines in little more memory than their text takes.
+    """A log that stores hundreds of thousands of lines in little more memory than their text takes.
 
-    All but the last thousand are packed; what is asked for is unpacked for the answer.
+    All but the last thousand lines are packed, and unpacked only when they are read.
     """
 
     def __init__(self) -> None:
@@ -79,13 +79,17 @@ class CapturedLog:
         return lines + self._last[max(0, start - first) : max(0, stop - first)]
 
     def pieces(self, start: int = 0) -> list[Piece]:
-        """Return all lines from number ``start`` on, a multiple of 1,000, packed: 1,000 in each but the last."""
+        """Return the lines from number ``start`` on, packed: 1,000 in each piece but the last.
+
+        Args:
+            start: A multiple of 1,000.
+        """
         packed = self._packed[start // PACKED :]
         return [*packed, Piece.of(self._last)] if self._last and start < len(self) else packed
 
 
 def backwards(pieces: Sequence[Piece], kinds: Collection[Kind]) -> Iterator[Line]:
-    """Yield the lines of some kinds, the last one first; only these are unpacked."""
+    """Yield the lines of some kinds, last first, without unpacking others."""
     others = bytes(number for number, kind in enumerate(KINDS) if kind not in kinds)
     for piece in reversed(pieces):
         ahead = piece.kinds.rstrip(others)

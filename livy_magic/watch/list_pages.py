@@ -1,8 +1,8 @@
-"""The cheapest way to see several batches: the parts of the server's list that hold them.
+"""Reads the parts of the server's list that hold given batches: the cheapest way to see several.
 
-``GET /batches`` has no filter and is paged by position, the oldest batch first (protocol, part 2). So
-positions are remembered. They only ever shrink, when older batches are deleted or collected: what is
-not where it was is looked for before that; what is new, before the end.
+``GET /batches`` has no filter and is paged by position, oldest batch first (protocol, part 2), so
+positions are cached. They only ever decrease, when older batches are deleted or collected: the
+search for a batch goes back from its last position, or from the list's end if it is new.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from ..errors import ServerError, Unauthorized, Unreachable
 from ..protocol.client import LivyClient
 from ..protocol.models import BatchId, BatchInfo, BatchPage, is_final
 
-NEAR = 20  # batches between two wanted ones that cost less than another request
-FIRST_PAGE, LARGEST_PAGE = 10, 640  # batches in the pages of a search: each has four times as many
-ENOUGH = 800  # batches among which a search found none before it ends: what is left is old
-AGAIN = 60.0  # seconds after which a list that failed, or left a batch out, is asked again
-# What a server says of its list, and would not say of a single batch.
+NEAR = 20  # most batches between two wanted ones that cost less than another request
+FIRST_PAGE, LARGEST_PAGE = 10, 640  # batches in a search's pages; each is four times the one before
+ENOUGH = 800  # batches searched in vain after which a search stops: the rest are old
+AGAIN = 60.0  # seconds before a list that failed, or lacked a batch, is requested again
+# Errors that concern only the server's list, not its single batches.
 _OF_THE_LIST = {
-    None,  # no list of Livy's
+    None,  # the answer is not Livy's list
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.NOT_FOUND,
     HTTPStatus.METHOD_NOT_ALLOWED,
-    HTTPStatus.INTERNAL_SERVER_ERROR,  # as with a doAs that one batch's owner denies
+    HTTPStatus.INTERNAL_SERVER_ERROR,  # such as for a doAs that one batch's owner denies
     HTTPStatus.NOT_IMPLEMENTED,
 }
 
 
 class ListPages:
-    """Where batches stand in the list of one server.
+    """A reader of one server's list, which caches the positions of batches.
 
     Args:
         client: The server.
-        clock: Seconds.
+        clock: Returns the time in seconds.
     """
 
     def __init__(self, client: LivyClient, clock: Callable[[], float]) -> None:
@@ -42,18 +42,18 @@ class ListPages:
         self._clock = clock
         self._total = 0
         self._places: dict[BatchId, int] = {}
-        self._left_out: dict[BatchId, float] = {}  # and when the list may be asked for it again
+        self._left_out: dict[BatchId, float] = {}  # when each may be searched for again
         self._not_before = 0.0
 
     def views(self, wanted: Collection[BatchId], least: int = 2) -> dict[BatchId, BatchInfo]:
-        """Return what the list says of some batches; those that are not here are to be asked for alone.
+        """Return the list's views of some batches; request those missing here one by one.
 
         Args:
-            wanted: Their ids.
-            least: The list is not asked for fewer.
+            wanted: The batches' ids.
+            least: The number of batches below which the list is not requested.
 
         Raises:
-            ServerError: The server is in trouble, not just its list.
+            ServerError: The server fails, not just its list.
         """
         now = self._clock()
         wanted = {one for one in wanted if self._left_out.get(one, now) <= now}
@@ -97,11 +97,11 @@ class ListPages:
         return found
 
     def places(self, wanted: Iterable[BatchId]) -> list[int]:
-        """Return where some batches stood when they were seen, of those that were."""
+        """Return the cached positions of those of the batches that have one."""
         return [self._places[one] for one in wanted if one in self._places]
 
     def read(self, start: int, size: int) -> BatchPage:
-        """Return a part of the list, and remember where those stand that have not ended."""
+        """Return part of the list, and cache the positions of its batches that have not ended."""
         page = self._client.page(start, size)
         self._total = page.total
         for place, info in enumerate(page.batches, start):
@@ -121,7 +121,7 @@ class ListPages:
 
 
 def _ranges(places: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield the parts of the list, from and to, that hold all these places in rising order."""
+    """Yield the parts of the list, as start and end, that hold all these positions, in order."""
     start = end = places[0] if places else 0
     for place in places:
         if place > end + NEAR:

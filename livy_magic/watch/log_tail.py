@@ -1,14 +1,14 @@
-"""The exact tail of a batch's log, read through a window that slides.
+"""The exact tail of a batch's log, read through a sliding window.
 
-Livy keeps the last lines of each stream only (200 by default), and numbers what it keeps, not what
-was ever written. So the news is found by content: what follows where the end of the lines read
-before is found again (protocol, part 3). With distinct lines that is exact. Lines that repeat cannot
-be told apart, and none may come twice: where the lines read last come again in the news, what stands
-between is passed over; where a window without any known line begins as the last one ended, the gap
-is not seen.
+Livy keeps only the last lines of each stream (200 by default), and numbers the lines that it keeps,
+not all that were written. So new lines are found by content: they follow the point at which the
+end of the known lines occurs again (protocol, part 3). If lines are distinct, that is exact.
+Repeated lines cannot be told apart, and none may appear twice: if the last known lines occur again
+in the new ones, the lines between are skipped; if a window without any known line begins as the
+last one ended, the gap goes unnoticed.
 
-Nothing here reads from anywhere: :class:`LogTail` says what to ask, and takes the answers;
-:class:`Glimpses` says whether there is anything to ask for.
+The code here sends no request: :class:`LogTail` returns the next query, and takes the answers;
+:class:`Glimpses` tells whether there is anything to request.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ from ..protocol.log_format import (
 )
 from ..protocol.models import LogPage
 
-WHOLE = 500  # lines in a window up to which all of it is asked for
-ANCHOR = 80  # known lines that are asked for again, before the news, when it is longer
-TRUSTED = 50  # of these, lines that have to be met again: fewer could be chance
-REMEMBERED = 1000  # known lines by which the place in a window is found again
+WHOLE = 500  # largest window, in lines, that is requested as a whole
+ANCHOR = 80  # known lines to request again before the new ones, if the window is larger
+TRUSTED = 50  # of these, lines that must match: fewer could match by chance
+REMEMBERED = 1000  # known lines kept to find the position in a window again
 
 
 class Glimpses:
-    """What the views of a batch tell of its log: each has its last ten entries (protocol, part 2)."""
+    """News of a log from its batch's views, which have its last ten entries (protocol, part 2)."""
 
     def __init__(self) -> None:
         self._last: tuple[str, ...] = ()
         self._repeats = False
 
     def news(self, entries: tuple[str, ...]) -> float:
-        """Take the entries of the next view; return how many lines came since the last one.
+        """Take the entries of the next view; return the least number of lines since the last one.
 
-        At least so many, that is: lines that repeat each other cannot be told apart. It is 0 when
-        there is nothing to read, and infinite when the entries do not say.
+        There may be more, since repeated lines cannot be told apart. The number is 0 if there is
+        nothing to read, and infinite if the entries do not tell.
         """
         last, self._last = self._last, entries
-        if STDERR not in entries:  # of the lines before that marker, none is here
+        if STDERR not in entries:  # the entries have no line from before that marker
             return math.inf
         if entries == last:
             return 1 if self._repeats else 0
@@ -58,81 +58,81 @@ class Glimpses:
         lines = entries[: entries.index(STDERR)]
         for news in range(len(lines)):
             if known[-(len(lines) - news) :] == lines[: len(lines) - news]:
-                return max(news, 1)  # what else changed is behind the marker
+                return max(news, 1)  # any other change is after the marker
         return math.inf
 
 
 def _repeats(entries: tuple[str, ...]) -> bool:
-    """Say whether more lines of the same kind could have come, and the end would look the same."""
+    """Return whether the last lines repeat, so that more of the same would go unnoticed."""
     lines = entries[: entries.index(STDERR)]
     return any(lines[by:] == lines[:-by] for by in range(1, len(lines) // 2 + 1))
 
 
 class LogTail:
-    """The log of one batch, turned from windows into lines.
+    """The log of one batch: turns windows into lines.
 
     ::
 
         lines = tail.feed(client.log(batch_id, *tail.next_query()))
-        if lines is None:  # the part asked for does not fit; now all of the window is wanted
+        if lines is None:  # the part does not fit; the next query is for the whole window
             lines = tail.feed(client.log(batch_id, *tail.next_query()))
     """
 
     def __init__(self) -> None:
-        # The last lines of each section, as the last answer had them: what was read before may not
-        # be what stood before these, if the place was found too late in lines that repeat.
+        # The last lines of each section in the last answer. Lines from earlier answers may not be
+        # the ones before these, if the position among repeated lines was found too late.
         self._stdout: list[str] = []
         self._stderr: list[str] = []
         self._diagnostics: list[str] = []
-        self._end = 0  # where in its section what was seen of stdout ended
-        self._slid = 0  # by how many lines the window moved, when it did last
-        self._keeps = 0  # lines that the server keeps, once the window was seen to move
+        self._end = 0  # position in its section after the last line of stdout
+        self._slid = 0  # lines by which the window last moved
+        self._keeps = 0  # lines that the server keeps; known once the window has moved
         self._start = 0  # of the next request
-        self._refused: tuple[int, list[str]] = (0, [])  # a part, until the whole window comes
+        self._refused: tuple[int, list[str]] = (0, [])  # a part, until the whole window arrives
         self._marked = False
         self._broken = False
         self._held_back = False
 
     @property
     def is_anothers(self) -> bool:
-        """Whether the log cannot be the one read before: it goes on otherwise, though none was lost."""
+        """Whether this is another batch's log: no line was lost, and yet it does not continue."""
         return self._broken
 
     @property
     def room(self) -> int:
-        """How many lines may come without one being lost, as far as the server's window is known."""
+        """Number of lines that can arrive before one is lost, as far as the window is known."""
         return self._keeps or max(LIVY_KEEPS, self._end)
 
     def next_query(self) -> tuple[int, int]:
         """Return ``from`` and ``size`` of the next request for the log.
 
-        Normally the whole window; of one longer than 500 lines the last few known lines and what
-        follows them.
+        It is for the whole window; or, if that has more than 500 lines, for the last few known
+        lines and all that follow.
         """
         return self._start, -1
 
     def feed(self, page: LogPage) -> list[Line] | None:
-        """Take an answer; return the lines that are new, in order, each once.
+        """Take an answer; return the new lines in order, each once.
 
         Returns:
-            None when the answer is a part of the window that does not continue what is known:
-            :meth:`next_query` now asks for the whole window, and then it is made use of.
+            The lines; or None if the answer is a part of the window that does not continue the
+            known lines. :meth:`next_query` then asks for the whole window, with which it is used.
         """
-        offset = max(0, page.start - 1)  # of the first line here; the marker is no line
+        offset = max(0, page.start - 1)  # of the first line here; the marker does not count
         sections = split_sections(page.entries, max(0, page.start))
         met = self._met(offset, sections.stdout)
         has_end = STDERR in page.entries
         if offset and not (met >= TRUSTED and has_end):
             self._start = 0
-            # Without the marker behind them, they may be another section's.
+            # Without the marker after them, these lines may be another section's.
             self._refused = (offset, sections.stdout if has_end else [])
             return None
         lines: list[Line] = []
-        # A section that is empty for once is not forgotten, or all of it would come again.
+        # Keep a section that is empty once: otherwise all its lines would appear again.
         if sections.stdout:
             begin, part = self._refused
             if part and end_of_known(part, sections.stdout, begin + len(part)) < len(part):
-                lines += self._take(begin, part)  # the window does not have all of it any more
+                lines += self._take(begin, part)  # the window has already lost some of it
             lines += self._take(offset, sections.stdout)
             self._refused = (0, [])
         met_stderr = end_of_known(self._stderr, sections.stderr, len(self._stderr))
@@ -143,18 +143,18 @@ class LogTail:
             *self._held(page.total - page.end),
         ]
         self._stderr = sections.stderr or self._stderr
-        anchor = max(ANCHOR, 2 * self._slid)  # when it slides, they move out of it meanwhile
-        # Position 0 is the marker's, so the last lines begin one further.
+        anchor = max(ANCHOR, 2 * self._slid)  # in a sliding window, some are lost meanwhile
+        # Position 0 holds the marker, so the last lines begin one position later.
         self._start = max(0, 1 + self._end - anchor) if has_end and self._end > WHOLE else 0
         return lines
 
     def _met(self, offset: int, section: list[str]) -> int:
-        """Return how many lines of the first section, from position ``offset`` on, are known."""
-        # The window only ever slides towards the front: a line is where it was, or before that.
+        """Return the number of known lines in the first section, which starts at ``offset``."""
+        # A line keeps its position in the window, or moves to a lower one.
         return end_of_known(self._stdout, section, self._end - offset)
 
     def _take(self, offset: int, section: list[str]) -> list[Line]:
-        """Take the first section from position ``offset`` on; return what is new."""
+        """Take the first section from position ``offset`` on; return its new lines."""
         met, end = self._met(offset, section), offset + len(section)
         lines = [*_gap(self._stdout, end, met), *self._classified(section[met:])]
         if self._stdout:
@@ -167,7 +167,7 @@ class LogTail:
         return lines
 
     def _classified(self, texts: Sequence[str]) -> list[Line]:
-        """Return lines with their kinds; one as two, when Spark's began behind an unfinished one."""
+        """Return lines with their kinds; split one in which Spark's line begins late."""
         self._marked = self._marked or any(SPARK_MARK in text for text in texts)
         return [line for text in texts for line in self._kinds(text)]
 
@@ -183,7 +183,7 @@ class LogTail:
             yield Line(text, "program")
 
     def _held(self, count: int) -> Iterator[Line]:
-        """Yield a gap where the server begins to hold back lines that it says it has."""
+        """Yield a gap where the server begins to withhold lines that it says it has."""
         if count > 0 and not self._held_back:
             yield Line(
                 f"… the server says that it has {count} more, and hands out none of them …", "gap"
@@ -191,16 +191,16 @@ class LogTail:
         self._held_back = count > 0
 
     def _new_diagnostics(self, section: list[str]) -> Iterator[Line]:
-        """Yield the diagnostics when they changed: each replaces the one before as a whole."""
+        """Yield the diagnostics if they changed: new ones replace all earlier ones."""
         if section and section != self._diagnostics:
             self._diagnostics = section
-            for entry in section:  # Kubernetes' hold several lines each
+            for entry in section:  # on Kubernetes, an entry has several lines
                 for text in entry.split("\n"):
                     yield Line(text, "diagnostics")
 
 
 def _gap(known: list[str], kept: int, met: int) -> list[Line]:
-    """Return what is to be said before the news of a section of which the server has ``kept`` lines."""
+    """Return the gap line, if any, before the new lines of a section with ``kept`` lines."""
     if known and kept and not met:
         text = (
             f"… lines lost here: more than the {kept} that the server keeps were written between two"

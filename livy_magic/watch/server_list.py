@@ -1,8 +1,8 @@
-"""The server's whole list, as a person looks at it: kept current at the least cost.
+"""The server's whole list, kept current while a person views it, with as few requests as possible.
 
-A short list is one request. Of a long one, the newest part is read, and those parts that hold what
-still runs; the whole of it again only when something was removed from it (protocol, part 2: the
-list has no filter and no version, but a total).
+A short list takes one request. Of a long one, only the newest part and the parts with running
+batches are read; the whole list is read again only after a batch was removed from it (protocol,
+part 2: the list has no filter and no version, but a total).
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from .list_pages import NEAR, ListPages
 from .schedule import list_pause
 from .snapshot import explained
 
-SHORT = 200  # batches up to which all of the list is read each time
-NEWEST = 20  # known batches that are read again with those that are new
-AT_ONCE = 640  # batches a request, while all of a long list is read
-AGAIN = 30.0  # seconds between two readings of all of a long list, from which some were removed
+SHORT = 200  # largest list, in batches, that is read as a whole each time
+NEWEST = 20  # known batches to read again with the new ones
+AT_ONCE = 640  # batches per request while a whole long list is read
+AGAIN = 30.0  # shortest time between two reads of a whole long list, in seconds
 
 
 @dataclass(frozen=True)
 class ListSnapshot:
-    """What is known of the list at one moment. Times are seconds since the epoch.
+    """The state of the list at one moment. Times are in seconds since the epoch.
 
     Attributes:
-        batches: The views, the oldest batch first.
-        seen: When it was last read; None as long as it never was.
-        error: Why it could not be read the last time. ``batches`` is as it was at ``seen``.
-        stale_since: When reading it began to fail; set exactly when ``error`` is.
+        batches: The views, oldest batch first, from the time ``seen``.
+        seen: When the list was last read; None if it never was.
+        error: The error of the last attempt to read it, or None.
+        stale_since: When reading began to fail; None if ``error`` is None.
     """
 
     batches: tuple[BatchInfo, ...] = ()
@@ -43,15 +43,15 @@ class ListSnapshot:
 
 
 class ServerList(Published[ListSnapshot]):
-    """The list of one server, for those who look at it. Any thread may call the public methods.
+    """The list of one server, for its viewers. Any thread may call the public methods.
 
     Args:
-        pages: Where batches stand in the list.
-        clock: Seconds since the epoch.
-        wake: Tells the watcher's thread that somebody looks, or wants to know now.
+        pages: The reader of the list.
+        clock: Returns the time in seconds since the epoch.
+        wake: Wakes the watcher's thread, for a new viewer or a refresh.
 
     Attributes:
-        fresh: The views that the last look brought, for the watcher.
+        fresh: The views that the last look read, for the watcher.
     """
 
     def __init__(
@@ -65,20 +65,20 @@ class ServerList(Published[ListSnapshot]):
         self._lookers = 0
         self._wanted = False
         self._changed_at = clock()
-        # The rest belongs to the watcher's thread.
+        # Only the watcher's thread uses the rest.
         self.fresh: dict[BatchId, BatchInfo] = {}
         self._total = 0
         self._running = 0
-        self._read_whole = float("-inf")  # when all of a long list was read
+        self._read_whole = float("-inf")  # when the whole of a long list was last read
 
     @property
     def snapshot(self) -> ListSnapshot:
-        """What is known now."""
+        """The newest snapshot."""
         return self._snapshot
 
     @contextlib.contextmanager
     def looked_at(self) -> Iterator[None]:
-        """Say that a person looks at the list meanwhile."""
+        """Keep the list current during the block, because a person views it."""
         with self._lock:
             self._lookers += 1
         self.refresh()
@@ -89,7 +89,7 @@ class ServerList(Published[ListSnapshot]):
                 self._lookers -= 1
 
     def refresh(self) -> None:
-        """Have the list read now, if somebody looks: something was done that changes it."""
+        """Have the list read now if somebody views it; call this after changing it."""
         if self._lookers:
             self._wanted = True
             self._wake()
@@ -98,31 +98,31 @@ class ServerList(Published[ListSnapshot]):
 
     @property
     def is_looked_at(self) -> bool:
-        """Whether a person looks."""
+        """Whether a person views the list."""
         return self._lookers > 0
 
     @property
     def wanted(self) -> bool:
-        """Whether somebody waits for a look right now."""
+        """Whether the list must be read now, for a viewer."""
         return self._wanted and self.is_looked_at
 
     @property
     def pause(self) -> float:
-        """Seconds between two looks."""
+        """Seconds between two reads of the list."""
         return list_pause(self._clock() - self._changed_at, self._running)
 
     def look(self) -> LivyError | None:
-        """Read what may have changed, and publish it; only ever called in one thread.
+        """Read what may have changed, and publish it; called only in the watcher's thread.
 
         Returns:
-            Why that failed, if it did.
+            The error, or None.
         """
         self._wanted = False
         self.fresh = {}
         now, known = self._clock(), self._snapshot
         try:
             batches = self._read(known.batches, now)
-        except Exception as failure:  # noqa: BLE001 -- no look fails but in its snapshot
+        except Exception as failure:  # noqa: BLE001 -- the snapshot reports it
             problem = explained(failure)
             since = now if known.stale_since is None else known.stale_since
             self._publish(dataclasses.replace(known, error=problem, stale_since=since))
@@ -137,7 +137,7 @@ class ServerList(Published[ListSnapshot]):
         self._running = len(running)
         total = self._total
         page = self._read_from(self._start(running))
-        if page.start and page.total < total:  # some were removed: the end is further to the front
+        if page.start and page.total < total:  # some were removed: the end moved
             page = self._read_from(self._start(()))
         if page.start == 0 and len(page.batches) >= page.total:
             return page.batches
@@ -150,7 +150,7 @@ class ServerList(Published[ListSnapshot]):
         return (*(self.fresh.get(info.id, info) for info in known), *new)
 
     def _start(self, running: Collection[BatchId]) -> int:
-        """Return from where on the list is read: what runs near its end is read with that."""
+        """Return the position to read from: near the end, with running batches close to that."""
         if self._total <= SHORT:
             return 0
         start = max(0, self._total - NEWEST)
@@ -167,7 +167,7 @@ class ServerList(Published[ListSnapshot]):
         return page
 
     def _read_all(self, total: int) -> tuple[BatchInfo, ...]:
-        """Read it in parts, from the end: what is removed meanwhile makes the rest move to the front."""
+        """Read the list in parts, from the end, since removals move the rest towards the front."""
         found: dict[BatchId, BatchInfo] = {}
         end = total
         while end > 0:

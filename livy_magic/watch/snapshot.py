@@ -1,7 +1,7 @@
-"""What is known of a batch at one moment.
+"""The state of a batch at one moment.
 
-"I cannot see the batch" and "the batch failed" never mix: what goes wrong while looking leaves the
-last known state in place, and stands beside it as ``error``.
+"I cannot see the batch" and "the batch failed" never mix: a failed look leaves the last known state
+unchanged, and is stored beside it as ``error``.
 """
 
 from __future__ import annotations
@@ -14,27 +14,28 @@ from ..protocol.models import BatchInfo, is_final
 from ..redact import mask_url
 
 _log = logging.getLogger(__name__)
-_log.addHandler(logging.NullHandler())  # without any, Python would print what is logged
+_log.addHandler(logging.NullHandler())  # without a handler, Python prints log records to stderr
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is known of a batch at one moment. Times are seconds since the epoch.
+    """The state of a batch at one moment. Times are in seconds since the epoch.
 
     Attributes:
-        info: What the server last said.
-        first_seen: When it was submitted from here, or else first looked at.
-        submitted: When it was submitted, if that was from here.
-        ended: When its end was seen, if that was by watching.
-        error: Why the last look failed. ``info`` is as it was at ``stale_since``.
-        stale_since: When looking began to fail; set exactly when ``error`` is.
-        log_error: Why the log cannot be read, though the state can.
-        gone: The server no longer knows it; ``info`` has what was last seen.
-        recalled: What is known comes from the history: the server had forgotten the batch before.
-        stillborn: It still shows no sign of life: what Livy refuses after registering it looks so.
-        waits: Why it has not begun, on the private Livy: ``waits for 2 other batches``; or nothing.
-        lines: Lines of log captured so far.
-        complete: No question to the server can add anything: not to the log either.
+        info: The server's last view.
+        first_seen: When it was submitted from here, else when it was first looked at.
+        submitted: When it was submitted from here, or None.
+        ended: When the watcher saw its end, or None.
+        error: The error of the last look, or None; if set, ``info`` is from ``stale_since``.
+        stale_since: When looks began to fail; None if ``error`` is None.
+        log_error: The error of reading the log, if only that fails, or None.
+        gone: Whether the server no longer knows it; ``info`` is then the last view.
+        recalled: Whether all this is from the history, because the server had forgotten the batch.
+        stillborn: Whether it still shows no sign of life, like one that Livy rejects after
+            registering it.
+        waits: Why the private Livy has not started it yet (``waits for 2 other batches``), or empty.
+        lines: Number of log lines captured so far.
+        complete: Whether no request can add anything, not even to the log.
     """
 
     info: BatchInfo
@@ -53,12 +54,12 @@ class Snapshot:
 
     @property
     def done(self) -> bool:
-        """Whether there is nothing to wait for: it has ended, or the server forgot it."""
+        """Whether waiting is over: the batch has ended, or the server forgot it."""
         return self.gone or is_final(self.info.state)
 
 
 def explained(failure: Exception) -> LivyError:
-    """Return what a snapshot says of a failed look."""
+    """Return the error for a snapshot after a failed look; log an unforeseen one."""
     if isinstance(failure, LivyError):
         return failure
     _log.error("looking at a batch failed", exc_info=failure)

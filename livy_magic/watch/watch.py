@@ -1,4 +1,4 @@
-"""One batch being watched: its newest snapshot, its log, and how to look once. Nothing here prints."""
+"""One watched batch: its newest snapshot, its log, and a single look at it. Nothing here prints."""
 
 from __future__ import annotations
 
@@ -19,31 +19,29 @@ from .log_tail import Glimpses, LogTail
 from .schedule import SHORTEST, log_pause
 from .snapshot import Snapshot, explained
 
-LATE = 1.0  # YARN may tell a batch's end before Livy has its last lines (protocol, part 3)
-BIRTH = 10.0  # seconds in which a batch that is registered shows a log (protocol, part 1)
-PATIENCE = 60.0  # seconds in which an ended batch's last lines are tried for
+LATE = 1.0  # seconds: YARN may report an end before Livy has the last lines (protocol, part 3)
+BIRTH = 10.0  # seconds after which a live batch shows a log (protocol, part 1)
+PATIENCE = 60.0  # seconds after the end to keep trying to read the last lines
 
 
 class Looks(Protocol):
-    """What a watch needs of the thread that looks: :class:`~livy_magic.watch.watcher.Watcher` is it."""
+    """The interface of :class:`~livy_magic.watch.watcher.Watcher` that a watch uses."""
 
     def wake(self, watch: Watch) -> None:
-        """Take account at once of what changed about a watch."""
+        """Reconsider at once when to look, because a watch changed."""
 
     def is_this_thread(self) -> bool:
-        """Return whether the caller runs in the thread that looks."""
+        """Return whether the caller runs in the watcher's thread."""
 
     def has_ended(self, problem: LivyError) -> bool:
-        """Return whether the server is gone for good, and did not just fail to answer."""
+        """Return whether the server has stopped for good, and did not just fail to answer."""
 
 
 class Watch(Published[Snapshot]):
-    """One batch being watched. Every method may be called from any thread.
+    """One watched batch, created by :meth:`Watcher.watch`. Any thread may call any method.
 
-    The end is told last: when a snapshot becomes ``done``, the log is as complete as it gets. Of a
-    batch that had already ended when it was first seen, :meth:`refresh` fetches the log.
-
-    Watches come from :meth:`Watcher.watch`.
+    The end is published last: when a snapshot becomes ``done``, the log is as complete as it gets.
+    For a batch that had ended before it was first seen, :meth:`refresh` fetches the log.
     """
 
     def __init__(
@@ -68,52 +66,52 @@ class Watch(Published[Snapshot]):
         self._lines = CapturedLog()
         self._lookers = self._waiters = 0
         self._asked = self._served = 0  # refreshes
-        # The rest belongs to the watcher's thread.
+        # Only the watcher's thread uses the rest.
         self._tail = LogTail()
         self._glimpses = Glimpses()
-        self._view = info  # as it came
+        self._view = info  # the server's last view, unchanged
         self._waits = ""
-        self._unread = 0.0  # lines that came since the log was read, at least
-        self._info = info  # knows an end before it is published
+        self._unread = 0.0  # least number of lines since the log was last read
+        self._info = info  # may have an end that is not published yet
         self._end_seen = now if is_final(info.state) else None
         self._looked = self._read = now
         self._flow = 0.0
-        self._has_log = True  # as far as it was read: Livy's markers, at least
-        self._at_rest = False  # the same view again would tell nothing
+        self._has_log = True  # whether the last log had any entry, Livy's markers included
+        self._at_rest = False  # whether the same view again would hold no news
 
-    # -- for those who want to know --
+    # -- for readers --
 
     @property
     def snapshot(self) -> Snapshot:
-        """What is known now."""
+        """The newest snapshot."""
         return self._snapshot
 
     def lines(self, start: int = 0, stop: int | None = None) -> list[Line]:
-        """Return a copy of the log captured so far, or of its lines from ``start`` on up to ``stop``."""
+        """Return a copy of the captured log lines from ``start`` on, up to but without ``stop``."""
         with self._lock:
             return self._lines.between(start, stop)
 
     def pieces(self, start: int = 0) -> list[Piece]:
-        """Return the same as :meth:`lines` from ``start``, a multiple of 1,000, but packed."""
+        """Return the captured log lines from ``start`` on, a multiple of 1,000, packed."""
         with self._lock:
             return self._lines.pieces(start)
 
     def backwards(self, kinds: Collection[Kind] = KINDS) -> Iterator[Line]:
-        """Yield the lines of some kinds captured so far, the last one first."""
+        """Yield the captured log lines of some kinds, last first."""
         return backwards(self.pieces(), kinds)
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
-        """Block until ``predicate()`` is true, trying it at each change; an interrupt ends it.
+        """Block until ``predicate()`` is true, which each change checks; an interrupt ends it.
 
         Args:
-            predicate: Asks this watch's snapshot or lines.
+            predicate: Reads this watch's snapshot or lines.
             timeout: Seconds to wait at most.
 
         Returns:
-            What the predicate said last.
+            The last value of ``predicate()``.
 
         Raises:
-            LivyError: Called by a subscriber: the thread that brings the news cannot wait for it.
+            LivyError: A subscriber called this: the thread that looks cannot wait for its own news.
         """
         if self._watcher.is_this_thread() and not predicate():
             raise LivyError("a callback of the watcher cannot wait for it; wait in another thread")
@@ -121,10 +119,10 @@ class Watch(Published[Snapshot]):
             return self._changed.wait_for(predicate, timeout)
 
     def refresh(self, timeout: float | None = None) -> Snapshot:
-        """Have the watcher look now, wait until it has, and return what it saw.
+        """Have the watcher look now, wait until it has, and return the snapshot.
 
-        When everything is known already, this returns at once and asks the server nothing. If the
-        server cannot be asked, the snapshot says so, as always.
+        If the snapshot is already complete, this returns at once and sends no request. If the look
+        fails, the snapshot has the error.
 
         Args:
             timeout: Seconds to wait at most.
@@ -136,12 +134,12 @@ class Watch(Published[Snapshot]):
         return self._snapshot
 
     def follow(self) -> Iterator[Line]:
-        """Yield the log's lines from the first one on, as they come, until the batch is done."""
+        """Yield the log's lines from the first on, as they arrive, until the batch is done."""
         with self.looked_at():
             self.refresh()
             start = 0
             while True:
-                done = self._snapshot.done  # asked before the lines: those of the end are there
+                done = self._snapshot.done  # read first, so that the lines include the last ones
                 for line in self.lines(start):
                     start += 1
                     yield line
@@ -154,7 +152,7 @@ class Watch(Published[Snapshot]):
 
     @contextlib.contextmanager
     def awaited(self) -> Iterator[None]:
-        """Say that somebody waits meanwhile: the end is seen within 2 % of the batch's age."""
+        """Look often during the block: the end is seen within 2 % of the batch's age."""
         with self._lock:
             self._waiters += 1
         self._watcher.wake(self)
@@ -166,7 +164,7 @@ class Watch(Published[Snapshot]):
 
     @contextlib.contextmanager
     def looked_at(self) -> Iterator[None]:
-        """Say that a person looks at this batch meanwhile: news come within 2 s, or 5 of an old one."""
+        """Look often during the block, for a viewer: news arrives within 2 s, if old within 5 s."""
         with self._lock:
             self._lookers += 1
         self._watcher.wake(self)
@@ -177,50 +175,55 @@ class Watch(Published[Snapshot]):
                 self._lookers -= 1
 
     def end(self, state: str) -> None:
-        """Say that the batch was deleted; ``state`` is its last one, if no other end was seen."""
+        """Record that the batch was deleted; ``state`` is its last one, unless an end was seen."""
         info, ended = self._snapshot.info, self._snapshot.ended
         if not is_final(info.state):
             info, ended = dataclasses.replace(info, state=state), self._clock()
         self._publish(info=info, ended=ended, gone=True, last=True, final_word=True)
 
     def lose(self) -> None:
-        """Say that the server will never tell more; what was last seen is all there is."""
+        """Record that the server will never answer again; the last view is final."""
         self._publish(gone=True, last=True)
 
     def recall(self, lines: Sequence[Line], ended: float | None) -> None:
-        """Take what the history has of a batch that the server forgot before anybody looked."""
+        """Load the log and end of a batch from the history, because the server has forgotten it.
+
+        Args:
+            lines: The saved log.
+            ended: When the batch ended, in seconds since the epoch, or None.
+        """
         self._publish(lines, ended=ended, gone=True, recalled=True, last=True)
 
     # -- for the watcher --
 
     @property
     def asked(self) -> int:
-        """How often somebody has asked for a look until now."""
+        """Number of refreshes requested so far."""
         return self._asked
 
     @property
     def wanted(self) -> bool:
-        """Whether somebody waits for a look right now."""
+        """Whether somebody waits for a look now."""
         return self._asked > self._served and not self._snapshot.complete
 
     @property
     def is_looked_at(self) -> bool:
-        """Whether a person looks."""
+        """Whether a person views this batch."""
         return self._lookers > 0
 
     @property
     def is_awaited(self) -> bool:
-        """Whether somebody waits for what comes."""
+        """Whether somebody waits for news."""
         return self._waiters > 0
 
     @property
     def is_ending(self) -> bool:
-        """Whether the end was seen, but is not published yet, for want of the last lines."""
+        """Whether the end was seen, but is not published until the last lines arrive."""
         return self._end_seen is not None and not self._snapshot.done
 
     @property
     def turnover(self) -> float:
-        """Seconds in which its log fills the server's window, at the pace of the last look."""
+        """Seconds in which the log fills the server's window, at the rate of the last look."""
         return self._tail.room / self._flow if self._flow else math.inf
 
     def look(
@@ -231,25 +234,25 @@ class Watch(Published[Snapshot]):
         *,
         asked: int,
     ) -> LivyError | None:
-        """Look once, and publish what there is to see; only ever called in one thread.
+        """Look once, and publish the result; called only in the watcher's thread.
 
         Args:
             client: The server.
-            seen: What its list has just said of this batch, or why there was none; without, the
-                batch is asked for alone.
-            watched: How many batches are watched.
-            asked: What :attr:`asked` was before anything of this was read.
+            seen: This batch's view in the list just read, or the error of reading it; if None, the
+                batch is requested by itself.
+            watched: Number of watched batches.
+            asked: The value of :attr:`asked` before any of this was read.
 
         Returns:
-            What went wrong with the state or the log, if anything did.
+            The error of reading the state or the log, or None.
         """
-        if self._at_rest and seen is self._view and asked == self._served:  # as most are
+        if self._at_rest and seen is self._view and asked == self._served:  # the usual case
             self._looked = self._clock()
             return None
         self._at_rest = False
         try:
             problem = self._look(client, seen, watched)
-        except Exception as failure:  # noqa: BLE001 -- a surprise must not end all other watching
+        except Exception as failure:  # noqa: BLE001 -- must not stop the other watches
             problem, now = explained(failure), self._clock()
             if self._watcher.has_ended(problem):
                 self.lose()
@@ -275,17 +278,17 @@ class Watch(Published[Snapshot]):
         problem: LivyError | None = None
         log_error = self._snapshot.log_error
         try:
-            # The view comes first: a log that is read after the end is complete.
+            # Read the view first: a log that is read after the end is complete.
             if view is None or self._is_another(view):
                 view = client.batch(self._key)
-            gone = self._is_another(view)  # the name or id is another batch's
+            gone = self._is_another(view)  # another batch has the name or id now
             if not gone:
                 before = self._info
                 news = self._take(view)
                 if self._is_to_be_read(now, watched):
                     lines, problem = self._read_log(client)
                     log_error, news = problem, len(lines)
-                    # Of a batch without a name, only the log may tell it from a later one's.
+                    # If a batch has no name, only the log may distinguish it from a later one.
                     if self._tail.is_anothers and view.name is None:
                         self._info, lines, gone = before, [], True
                 self._flow = news / max(now - self._looked, SHORTEST) if news < math.inf else 0.0
@@ -319,7 +322,7 @@ class Watch(Published[Snapshot]):
         return view is not self._view and contradicts(self._info, view)
 
     def _take(self, view: BatchInfo) -> float:
-        """Take what a view says; return how many lines came since the one before."""
+        """Take a view; return the least number of log lines since the last one."""
         news = self._glimpses.news(view.log)
         self._unread += news
         if view is not self._view:
@@ -331,7 +334,7 @@ class Watch(Published[Snapshot]):
         return news
 
     def _is_known(self, log_error: LivyError | None, now: float) -> bool:
-        """Say whether nothing is to be published, but new lines: for most looks, and so at once."""
+        """Return whether only new lines need publishing; fast, since that is true of most looks."""
         known = self._snapshot
         return (
             known.info is self._info
@@ -343,7 +346,7 @@ class Watch(Published[Snapshot]):
         )
 
     def _is_to_be_read(self, now: float, watched: int) -> bool:
-        """Say whether the log has to be read now, that nothing of it is lost or late."""
+        """Return whether the log must be read now, so that no line is lost or late."""
         if self.wanted or is_final(self._info.state):
             return True
         rested = now - self._read >= log_pause(now - self._snapshot.first_seen, watched)
@@ -354,7 +357,7 @@ class Watch(Published[Snapshot]):
         return self._unread > 0 and (self.is_looked_at or rested)
 
     def _read_log(self, client: LivyClient) -> tuple[list[Line], LivyError | None]:
-        """Return the new lines; and why not, if the state can be seen, but the log cannot."""
+        """Return the new lines, and the error if the log cannot be read though the state can."""
         self._read = self._clock()
         try:
             page = self._log_page(client)
@@ -373,14 +376,14 @@ class Watch(Published[Snapshot]):
         return client.log(self._key, *self._tail.next_query(), of=self._info.id)
 
     def _time_for_last_lines(self, log_error: LivyError | None) -> float:
-        """Return how long after the end lines may still come."""
+        """Return for how many seconds after the end lines may still arrive."""
         if log_error is None or isinstance(log_error, Unauthorized):
-            # Where a cluster manager tells the end, Livy may have the last lines a little later.
+            # If a cluster manager reports the end, Livy may get the last lines a little later.
             return LATE if self._info.app_id else 0.0
         return PATIENCE
 
     def _verdict(self, now: float, wait: float) -> dict[str, Any]:
-        """Return what may be said of the state: an end not before the last lines had ``wait``."""
+        """Return the state to publish: an end only ``wait`` seconds after it was seen."""
         if self._end_seen is None:
             return {"info": self._info}
         if self._snapshot.done or now - self._end_seen < wait:
@@ -397,19 +400,19 @@ class Watch(Published[Snapshot]):
         final_word: bool = False,
         **changes: Any,
     ) -> None:
-        """Make a new snapshot public: one without an error, unless one is given.
+        """Publish a new snapshot, without an error unless one is given.
 
         Args:
             lines: New lines of the log.
             error: See :class:`Snapshot`.
             stale_since: See :class:`Snapshot`.
-            last: Nothing can be added after this.
-            final_word: It counts even so.
-            **changes: Other members of the snapshot.
+            last: Whether this snapshot is complete.
+            final_word: Whether to publish even after a complete snapshot.
+            **changes: Other attributes of the snapshot.
         """
         with self._lock:
             if self._snapshot.complete and not final_word:
-                return  # a look was under way while the batch was deleted
+                return  # the batch was deleted during a look
             self._lines.extend(lines)
             snapshot = dataclasses.replace(
                 self._snapshot,

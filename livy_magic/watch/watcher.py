@@ -1,4 +1,4 @@
-"""The background thread of a server: it decides when to look at which batch, and looks."""
+"""The background thread of a server, which decides when to look at which batch, and looks."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from .watch import LATE, Watch
 
 
 class Watcher(Shared):
-    """Looks at the watched batches of one server, in one thread that lives as long as there are any.
+    """Polls the watched batches of one server, in one thread that lives as long as there are any.
 
-    It looks at the server's whole list as well, as long as a person does.
+    While a person views the server's whole list, it polls that as well.
 
     Args:
         client: The server.
-        may_return: Says whether a server that does not answer may do so again.
-        clock: Seconds since the epoch; ages, times and pauses are measured by it.
-        rng: Where the jitter of pauses after failures comes from.
+        may_return: Returns whether a server that does not answer may answer again.
+        clock: Returns the time in seconds since the epoch, by which ages and pauses are measured.
+        rng: The source of the jitter in pauses after failures.
 
     Attributes:
         server_list: The server's whole list.
@@ -47,7 +47,7 @@ class Watcher(Shared):
         self._client = client
         self._may_return = may_return
         self._clock = clock
-        self._rng = rng or random.Random()  # noqa: S311 -- jitter is no secret
+        self._rng = rng or random.Random()  # noqa: S311 -- jitter needs no secure random numbers
         self._watched: list[Watch] = []
         self._thread: threading.Thread | None = None
         self._stopping = False
@@ -58,13 +58,13 @@ class Watcher(Shared):
         self._backoff = 0.0
 
     def watch(self, info: BatchInfo, *, submitted: float | None = None) -> Watch:
-        """Return the watch of a batch, one for all who ask while it is watched.
+        """Return the watch of a batch: while it is watched, all callers share one.
 
-        A batch that has ended is looked at when :meth:`Watch.refresh` asks for it, not before.
+        If the batch has ended, only :meth:`Watch.refresh` makes the watcher look at it.
 
         Args:
             info: The batch.
-            submitted: When it was submitted, in seconds since the epoch, if that was from here.
+            submitted: When it was submitted from here, in seconds since the epoch, or None.
         """
         with self._lock:
             for watch in self._watched:
@@ -75,7 +75,7 @@ class Watcher(Shared):
             return watch
 
     def wake(self, watch: Watch) -> None:
-        """Take account at once of what changed about a watch: it is new, wanted, or looked at."""
+        """Reconsider at once when to look, because a watch is new, refreshed, awaited or viewed."""
         if watch.snapshot.done and not watch.wanted:
             return
         with self._lock:
@@ -86,16 +86,15 @@ class Watcher(Shared):
     def _wake(self) -> None:
         with self._lock:
             self._stopping = False
-            if self._thread is None or not self._thread.is_alive():  # in a forked child it is not
+            if self._thread is None or not self._thread.is_alive():  # it is not in a forked child
                 self._start()
             self._changed.notify_all()
 
     def stop(self, timeout: float = 1.0) -> None:
-        """Stop looking; what is watched stays as last seen until somebody wants to know again.
+        """Stop looking; watches keep their last snapshots until somebody wakes the watcher again.
 
         Args:
-            timeout: Seconds to wait for the thread; a request that takes longer is left to end
-                by itself.
+            timeout: Seconds to wait for the thread; a request that takes longer ends by itself.
         """
         with self._lock:
             self._stopping = True
@@ -105,7 +104,7 @@ class Watcher(Shared):
             thread.join(timeout)
 
     def is_this_thread(self) -> bool:
-        """Say whether the caller runs in the watcher's own thread."""
+        """Return whether the caller runs in the watcher's thread."""
         return threading.current_thread() is self._thread
 
     @property
@@ -114,21 +113,21 @@ class Watcher(Shared):
         return self._thread is not None and not self._stopping
 
     def has_ended(self, problem: LivyError) -> bool:
-        """Say whether the server is gone for good, and did not just fail to answer."""
+        """Return whether the server has stopped for good, and did not just fail to answer."""
         return isinstance(problem, Unreachable) and not self._may_return()
 
     def pause(self) -> float:
-        """Return the seconds until the next tick, from the clock and what is known of the batches."""
+        """Return the seconds until the next tick."""
         with self._lock:
             if self.server_list.wanted or any(watch.wanted for watch in self._watched):
                 return 0.0
             return self._rest()
 
     def tick(self) -> None:
-        """Look at every batch; before the time is up, only at those that somebody waits for."""
+        """Look at every batch if it is time, else only at those that somebody waits for."""
         with self._lock:
             due = self._rest() <= 0
-            # Who asks from here on, may not be answered by what is read for those before.
+            # What is read now for earlier callers may be too old for those who ask from here on.
             asked = {watch: watch.asked for watch in self._watched if due or watch.wanted}
             watched = len(self._watched)
             with_list = self.server_list.wanted or (due and self.server_list.is_looked_at)
@@ -154,7 +153,7 @@ class Watcher(Shared):
     def _views(
         self, ids: Sequence[BatchId], *, with_list: bool
     ) -> Mapping[BatchId, BatchInfo | LivyError]:
-        """Return what the server's list says of batches, or why it cannot be had."""
+        """Return the views of batches in the server's list, or the error of reading it, by id."""
         if with_list:
             problem = self.server_list.snapshot.error
             if problem is None:
@@ -163,7 +162,7 @@ class Watcher(Shared):
                 return dict.fromkeys(ids, problem)
         try:
             return self._pages.views(ids)
-        except Exception as failure:  # noqa: BLE001 -- no look fails but in its snapshot
+        except Exception as failure:  # noqa: BLE001 -- the snapshots report it
             return dict.fromkeys(ids, explained(failure))
 
     def _back_off(self, problems: Sequence[LivyError | None]) -> None:
@@ -176,7 +175,7 @@ class Watcher(Shared):
         """Return the seconds until it is time to look at every batch."""
         now = self._clock()
         every = self._backoff or self._interval(now)
-        return min(every, self._ticked + every - now)  # not longer, even if the clock was set back
+        return min(every, self._ticked + every - now)  # no longer, even if the clock was set back
 
     def _interval(self, now: float) -> float:
         watches = self._watched
@@ -201,7 +200,7 @@ class Watcher(Shared):
             self.tick()
 
     def _sleep(self) -> bool:
-        """Wait for the next tick; False when there is none, and the thread ends."""
+        """Wait for the next tick; return False if there is none, so that the thread ends."""
         with self._lock:
             while (self._watched or self.server_list.is_looked_at) and not self._stopping:
                 pause = self.pause()
@@ -214,7 +213,7 @@ class Watcher(Shared):
 
 @atexit.register
 def _stop_all() -> None:
-    """Have no thread look while the interpreter is taken down; waiting for one could hang it."""
+    """Stop all watchers when the interpreter exits, without waiting: that could hang it."""
     for one in list(Shared.everything):
         if isinstance(one, Watcher):
             one.stop(timeout=0.0)
