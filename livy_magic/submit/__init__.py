@@ -1,8 +1,8 @@
-"""From a request to exactly one batch.
+"""Submission: it turns a request into exactly one batch.
 
-In reading order: ``plan`` (what is sent: defaults, a name, URIs; then the uploads), ``names`` (names
-that nobody else has), ``submission`` (the POST, and all that may happen around it), ``evidence``
-(what answers prove), ``orphans`` (submissions whose process died before the answer came).
+In reading order: ``plan`` (the request with defaults, a name and URIs; then the uploads), ``names``
+(unique names), ``submission`` (the POST, and the recovery from lost answers), ``evidence`` (what
+answers prove), ``orphans`` (submissions whose process died before the answer arrived).
 
-It must not know what becomes of the batch afterwards, nor how anything is shown.
+This package must not know what happens to the batch afterwards, or how anything is displayed.
 """

@@ -1,4 +1,4 @@
-"""What answers prove of a submission: that nothing was started, or which batch is the one."""
+"""What answers prove about a submission: that it started no batch, or which batch is its own."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ..protocol.models import BatchId, BatchInfo
 from .names import is_unique
 
 # What an error answer to a POST proves:
-#   unsent     nobody got it
-#   busy       the server takes no more batches now, and started none
-#   duplicate  the name is held, and no second batch was started
-#   refused    nothing was started; what Livy had registered may be left in its list
-#   unclear    nothing: whoever answered, or did not, may have passed it on before
+#   unsent     the request never arrived
+#   busy       the server accepts no more batches at present, and started none
+#   duplicate  another batch has the name, and no second one was started
+#   refused    no batch was started, but Livy may have left an entry in its list
+#   unclear    nothing: a server may have got the request before the answer was lost
 Verdict: TypeAlias = Literal["unsent", "busy", "duplicate", "refused", "unclear"]
 
 AFTER_REGISTERING = (HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR)
 _NAMES_ARE_UNIQUE_SINCE = (0, 7, 1)
-# Livy answers 500 with an exception's own words; a gateway has a page, or nothing (protocol, part 7).
+# Livy's 500 has an exception's message; a gateway's has a page, or nothing (protocol, part 7).
 _EXCEPTION = re.compile(r"[a-z]\w*(\.[\w$]+)+(Exception|Error)\b")
 
 
@@ -48,10 +48,10 @@ def verdict(answer: ServerError) -> Verdict:
 
 
 def by_name(client: LivyClient, name: str) -> BatchInfo | None:
-    """Return the batch of this name, if the server lists one.
+    """Return the batch with this name, or None if the server lists none.
 
     Raises:
-        ServerError: Nobody can say, this time.
+        ServerError: The server did not answer the question.
     """
     try:
         return client.batch(name)
@@ -60,34 +60,34 @@ def by_name(client: LivyClient, name: str) -> BatchInfo | None:
 
 
 def is_mine(found: BatchInfo, name: str, user: str | None, held: Sequence[BatchId]) -> bool:
-    """Say whether a batch found by a submission's name is certainly that submission's.
+    """Return whether a batch found by a submission's name is certainly that submission's.
 
     Args:
         found: The batch.
         name: The name.
-        user: Who one is on the server, if that is known.
+        user: The user name on the server, or None if it is not known.
         held: Ids of batches that had the name before.
     """
     return found.id not in held and (is_unique(name) or found.owner in {None, user})
 
 
 def is_unborn(found: BatchInfo) -> bool:
-    """Say whether it shows no sign of life: not even the log's section markers."""
+    """Return whether a batch shows no sign of life: not even the log's section markers."""
     return found.state == "starting" and not found.log
 
 
 def is_away(failure: ServerError) -> bool:
-    """Say whether nobody is there to answer, as while the server starts again."""
+    """Return whether the server is down, as during a restart."""
     return (isinstance(failure, Unreachable) and not failure.sent) or failure.status in GATEWAY
 
 
 def has_unique_names(client: LivyClient) -> bool:
-    """Say whether the server never has two batches of one name: Livy itself, and not an old one.
+    """Return whether the server keeps names unique, as only Livy does since 0.7.1.
 
-    Other servers that speak its API have no ``/version``, or none in numbers.
+    Other servers with its API have no ``/version``, or one that is not in numbers.
 
     Raises:
-        ServerError: Nobody can say, this time.
+        ServerError: The server did not answer the question.
     """
     try:
         numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", client.version())

@@ -1,4 +1,4 @@
-"""Submissions whose process died before the answer came: what became of them is found out later."""
+"""Orphans: submissions whose process died before the answer arrived, and which this one settles."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .evidence import by_name, is_mine
 from .names import is_unique
 from .submission import PATIENCE, pauses
 
-LOOKS = 12
+LOOKS = 12  # attempts to settle the orphans
 
 _log = logging.getLogger(__name__)
 
 
 def settle_in_background(client: LivyClient, history: Callable[[], History], server: str) -> None:
-    """Do what :func:`settle_orphans` does, in a thread that no exit waits for."""
+    """Run :func:`settle_orphans` in a thread that does not delay the exit of the process."""
 
     def settle() -> None:
         settle_orphans(client, history(), server)
@@ -30,20 +30,20 @@ def settle_in_background(client: LivyClient, history: Callable[[], History], ser
 
 
 def settle_orphans(client: LivyClient, history: History, server: str) -> None:
-    """Find out what became of submissions whose process died before the answer came.
+    """Find the outcome of submissions whose process died, and record it in the history.
 
-    It takes as long as the server is away, prints nothing, and submits nothing.
+    This retries while the server does not answer, prints nothing, and submits nothing.
 
     Args:
         client: The server.
-        history: Where they are written down.
-        server: What the history calls the server.
+        history: The history that has these submissions.
+        server: The server's name in the history.
     """
     orphans = history.take_orphans(server)
     for pause in itertools.islice(pauses(), LOOKS):
         try:
             orphans = [entry for entry in orphans if not _is_settled(client, history, entry)]
-        except LivyError:  # they stay pending, and are this process's now
+        except LivyError:  # they stay pending, and belong to this process now
             _log.debug("submissions of another process are not settled yet", exc_info=True)
         if not orphans:
             return
@@ -51,10 +51,10 @@ def settle_orphans(client: LivyClient, history: History, server: str) -> None:
 
 
 def _is_settled(client: LivyClient, history: History, entry: Entry) -> bool:
-    """Have the history know what became of a submission; say whether that can be told now."""
+    """Record the outcome of a submission; return False if it cannot be known yet."""
     found = by_name(client, entry.name)
     if found is None:
-        if time.time() < entry.submitted + PATIENCE:  # the server may still be at it
+        if time.time() < entry.submitted + PATIENCE:  # the server may still be starting it
             return False
         history.unsettled(
             entry.key,

@@ -1,4 +1,4 @@
-"""From a request to what is sent: defaults, a name, and URIs that Livy can read; then the uploads."""
+"""Prepares a request: adds defaults, a name and URIs that Livy can read; then sends the uploads."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Plan:
-    """What a submission would send: nothing has been sent yet.
+    """The content of a submission; nothing has been sent yet.
 
     Attributes:
-        request: The request with every default, its name, and URIs that Livy can read.
-        uploads: What has to be staged before.
-        given: The request as it was given, without all that.
-        if_exists: As :meth:`Livy.submit` was told; so are ``stage`` and ``defaults``.
+        request: The request with all defaults, a name, and URIs that Livy can read.
+        uploads: The uploads to stage before the POST.
+        given: The original request, without these additions.
+        if_exists: The argument of :meth:`Livy.submit`; so are ``stage`` and ``defaults``.
     """
 
     request: BatchRequest
@@ -45,12 +45,12 @@ class Plan:
 
 
 class Planner:
-    """Makes requests ready for one server.
+    """Prepares requests for one server.
 
     Args:
-        staging: Where files are put for it, if there is such a place.
-        private: The private server, if it is that.
-        defaults: Field values by Python name for what a request leaves unset.
+        staging: The server's staging folder, or None.
+        private: The private server, if this is it, or None.
+        defaults: Field values by Python name for the fields that a request leaves unset.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class Planner:
         self._tidied = False
 
     def complete(self, request: BatchRequest, *, defaults: bool) -> BatchRequest:
-        """Return the request with what the private server and the profile add to it.
+        """Return the request with the private server's properties and the profile's defaults.
 
         Raises:
-            LocalServerError: The private server is to work in this folder, which was removed.
+            LocalServerError: The folder in which the private server should work was removed.
         """
         layers: list[Mapping[str, Any]] = []
         if self._private is not None:
@@ -80,11 +80,11 @@ class Planner:
     def resolved(
         self, request: BatchRequest, stage: StageMode, progress: Report
     ) -> tuple[BatchRequest, tuple[Upload, ...]]:
-        """Return the request under a name, with URIs for paths and code, and what to send for them.
+        """Return the request with a name, and URIs for paths and code; and the uploads for these.
 
         Raises:
             InvalidRequest: A local file does not exist.
-            StagingError: There is something to stage, and no place configured.
+            StagingError: Something must be staged, but no staging folder is configured.
         """
         check_choice("stage", stage, get_args(StageMode))
         if request.name is None:
@@ -99,7 +99,7 @@ class Planner:
         )
 
     def send(self, uploads: Sequence[Upload], progress: Report) -> None:
-        """Send what is to be staged; the first time, remove old files while nobody waits for it.
+        """Send the uploads; the first time, also remove old staged files in the background.
 
         Raises:
             StagingError: A file cannot be sent.
@@ -115,10 +115,10 @@ class Planner:
 
 
 def check_choice(what: str, choice: str, known: tuple[str, ...]) -> None:
-    """Refuse a word that is none of those known.
+    """Check that a word is one of the known choices.
 
     Raises:
-        InvalidRequest: It says which words there are.
+        InvalidRequest: It is not; the message lists the choices.
     """
     if choice not in known:
         raise InvalidRequest(f"{what}: {choice!r} is none of {', '.join(known)}")
@@ -127,16 +127,17 @@ def check_choice(what: str, choice: str, known: tuple[str, ...]) -> None:
 def with_free_name(
     request: BatchRequest, holder: BatchInfo, if_exists: IfExists, *, mine: bool
 ) -> BatchRequest:
-    """Return the request under a name that it can have, now that another batch has its own.
+    """Return the request under a name that it can use, although another batch has its name.
 
     Args:
-        request: It has a name.
-        holder: The batch of that name.
-        if_exists: See :meth:`Livy.submit`. To ``replace``, the name stays: the holder has to go.
-        mine: Whether the holder is a batch of one's own.
+        request: A request with a name.
+        holder: The batch with that name.
+        if_exists: See :meth:`Livy.submit`. For ``replace``, the name stays: the caller must then
+            remove the holder.
+        mine: Whether the holder is the user's own batch.
 
     Raises:
-        NotSubmitted: The name is not to be had that way.
+        NotSubmitted: ``if_exists`` does not permit the use of the name.
     """
     assert request.name is not None
     if if_exists in {"rename", "attach"}:
@@ -152,16 +153,16 @@ def with_free_name(
 
 
 def runs_the_same(sent: BatchRequest, known: Plan | None, recorded: Entry | None) -> bool:
-    """Say whether a batch certainly runs what a request would.
+    """Return whether a batch certainly runs the same as a request would.
 
     Args:
         sent: The request, as it would be sent.
-        known: What this kernel submitted for that batch, if it did.
-        recorded: What the history has of it, secrets masked, if it was submitted from here.
+        known: The batch's plan, if this kernel submitted it, or None.
+        recorded: The batch's entry in the history, with secrets masked, or None.
     """
     if known is not None:
         return known.request == sent
-    # With a secret in it, nobody can say whether it is the same.
+    # A masked secret cannot be compared.
     return recorded is not None and recorded.body == sent.shown() and MASK not in str(recorded.body)
 
 

@@ -1,11 +1,11 @@
-"""Submit exactly once: the POST, and all that may happen around it (design, part 4).
+"""Submits exactly once: the POST, and the recovery from lost answers (design, part 4).
 
-A submission is written to the history, then posted. It ends as a batch, as :class:`NotSubmitted`
-with proof that nothing was started, or as :class:`SubmitUnknown`, and the history says which.
+A submission is recorded in the history, then posted. Its outcome is a batch, :class:`NotSubmitted`
+with proof that nothing was started, or :class:`SubmitUnknown`; the history records which.
 
-What makes an unclear answer clear is the batch's name: Livy has never two batches of one name. So
-the batch is looked for by it, and the POST may be repeated under it: whichever arrives second is
-refused as a duplicate, and starts nothing.
+If the answer is unclear, the batch's name settles the outcome, since Livy never has two batches
+with one name. The name finds the batch, and the POST may be repeated under it: Livy rejects
+whichever arrives second as a duplicate, and starts nothing.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ from .evidence import (
 )
 from .names import is_unique
 
-PATIENCE = 60.0  # seconds after a lost answer in which the POST may be repeated
-ROOM = 300.0  # seconds to wait for a server that takes no more batches now
-BIRTH = 10.0  # seconds in which a batch that is registered shows a log
-GLANCE = 2.0  # seconds for the one look after an interrupt
+PATIENCE = 60.0  # seconds after a lost answer during which the POST may be repeated
+ROOM = 300.0  # seconds to wait for a server that accepts no more batches at present
+BIRTH = 10.0  # seconds after which a live batch shows a log
+GLANCE = 2.0  # seconds for the single look after an interrupt
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds between two looks
-STRANGERS = 4  # looks in a row to which something else than our Livy answers
+STRANGERS = 4  # looks in a row that something other than this Livy may answer
 
 
 @dataclass(frozen=True)
 class Submitted:
-    """A submission that became a batch.
+    """A submission that started a batch.
 
     Attributes:
         info: The batch.
-        key: The history's number of it; None when the history cannot be used.
-        adopted: Whether it was found by its name, for want of an answer.
+        key: Its key in the history, or None if the history cannot be used.
+        adopted: Whether it was found by its name, because the answer was lost.
     """
 
     info: BatchInfo
@@ -77,22 +77,22 @@ def submit(
 
     Args:
         client: The server.
-        history: Where the submission is written down before, and what became of it afterwards.
-        intent: What to submit; its ``held`` are ids of batches that are certainly others.
-        report: Takes a line about what was not as usual: waited, found by its name, sent again.
-        witness: Another batch that was on the server before. If it still is, the server has not
-            lost its memory meanwhile.
+        history: Records the submission before the POST, and its outcome.
+        intent: The submission; its ``held`` are ids of batches that are certainly others.
+        report: Receives a line for each unusual event: waited, found by its name, sent again.
+        witness: An earlier batch on the server. While the server still has it, it has not lost its
+            state.
 
     Raises:
         NotSubmitted: No batch was started, for certain.
         SubmitUnknown: The server's answer was lost, and it does not show the batch.
-        WaitInterrupted: A person interrupted it, and the batch had been started.
+        WaitInterrupted: A person interrupted the submission after the batch was started.
     """
     return _Submission(client, history, intent, report, witness).run()
 
 
 class _Submission:
-    """One submission on its way."""
+    """One submission in progress."""
 
     def __init__(
         self,
@@ -112,12 +112,12 @@ class _Submission:
         self._key: int | None = None
         self._info: BatchInfo | None = None
         self._adopted = False
-        self._in_doubt = False  # a POST is under way, or its answer was unclear
-        self._was_away = False  # the server; it may have started again, and remember no names
-        self._names_are_unique = False  # as far as is known
+        self._in_doubt = False  # whether a POST is in flight, or its answer was unclear
+        self._was_away = False  # whether the server was down; a restart may have lost all names
+        self._names_are_unique = False  # False until proved
 
     def run(self) -> Submitted:
-        """Post it, settle what is unclear, and have the history know."""
+        """Post the request, settle an unclear answer, and record the outcome in the history."""
         problem: LivyError
         try:
             self._key = self._history.intend(self._intent)
@@ -129,7 +129,7 @@ class _Submission:
         except LivyError as failure:
             problem = failure
             if self._in_doubt and not isinstance(failure, NotSubmitted | SubmitUnknown):
-                problem = self._unknown(failure)  # as without a token to look with
+                problem = self._unknown(failure)  # for example, no token to look with
         self._record(problem)
         raise problem
 
@@ -145,14 +145,14 @@ class _Submission:
     # -- the POST ---------------------------------------------------------------------------------
 
     def _post(self) -> BatchInfo:
-        """POST until the server has room for it, and return what became of it."""
+        """POST until the server accepts the batch, and return it."""
         end = time.monotonic() + ROOM
         for pause in pauses():
             answer = self._send()
             if isinstance(answer, BatchInfo):
                 return answer
             proof = verdict(answer)
-            # A name that nobody else has, and yet held: a gateway repeated the POST.
+            # If a unique name is held, a gateway has repeated the POST.
             if proof == "unclear" or (proof == "duplicate" and is_unique(self._name)):
                 return self._settle(answer)
             if proof == "unsent":
@@ -173,12 +173,12 @@ class _Submission:
         raise AssertionError
 
     def _send(self) -> BatchInfo | ServerError:
-        """POST once; return the batch, or what came in its place."""
+        """POST once; return the batch, or the error."""
         before, self._in_doubt = self._in_doubt, True
         try:
             info = self._client.create(self._intent.request)
         except LivyError as failure:
-            if not isinstance(failure, ServerError):  # no credentials to send: nothing was sent
+            if not isinstance(failure, ServerError):  # without credentials, nothing was sent
                 self._in_doubt = before
                 raise
             if verdict(failure) != "unclear":
@@ -187,10 +187,10 @@ class _Submission:
         return info if info.name in {None, self._name} else other_batch("POST /batches")
 
     def _refused(self, answer: ServerError) -> NotSubmitted:
-        """Return the failure, after removing what a refused POST may have left.
+        """Remove the entry that a refused POST may have left, and return the error to raise.
 
-        One that fails after Livy registered the batch leaves it listed for ever: ``starting``,
-        with no log at all, its name taken (protocol, part 1).
+        If a POST fails after Livy registered the batch, this stays in the list for ever:
+        ``starting``, without any log, and with its name taken (protocol, part 1).
         """
         left = ""
         if verdict(answer) == "refused" and answer.status in AFTER_REGISTERING:
@@ -210,7 +210,7 @@ class _Submission:
         found = self._look()
         if found is None or self._is_anothers(found) or not is_unborn(found):
             return
-        # Whoever may not see a batch's log is shown an empty one, but only in its view.
+        # A view also has an empty log if the user may not read it; this request fails then.
         if self._client.log(found.id, of=found.id).entries:
             return
         with contextlib.suppress(NotFound):
@@ -222,7 +222,7 @@ class _Submission:
     # -- an unclear answer ------------------------------------------------------------------------
 
     def _settle(self, lost: ServerError) -> BatchInfo:
-        """Find out by its name what became of a POST whose answer is unclear."""
+        """Return the batch of a POST whose answer is unclear, found by its name or posted again."""
         end = last_repeat = time.monotonic() + PATIENCE
         strangers = 0
         for pause in pauses():
@@ -244,7 +244,7 @@ class _Submission:
                     f"the answer to the submission was lost: looking for batch {self._name!r}"
                     f" for up to {PATIENCE:.0f} s"
                 )
-            asked = min(lost.retry_after or 0.0, PATIENCE / 2)  # an hour is more than a person has
+            asked = min(lost.retry_after or 0.0, PATIENCE / 2)  # nobody waits for an hour
             time.sleep(min(max(pause, asked), left))
             if missing and time.monotonic() < last_repeat and self._may_repeat():
                 answer = self._send()
@@ -262,9 +262,14 @@ class _Submission:
         raise AssertionError
 
     def _adopt(self, found: BatchInfo, lost: ServerError) -> BatchInfo:
-        """Return the batch of that name, if it is the one that was submitted."""
+        """Return the batch that has the name, if it is this submission's.
+
+        Raises:
+            NotSubmitted: It is certainly another one.
+            SubmitUnknown: It may be another one.
+        """
         end = time.monotonic() + BIRTH
-        while self._is_disputed(found) and time.monotonic() < end:  # until the other one knows
+        while self._is_disputed(found) and time.monotonic() < end:  # until the rival is settled
             time.sleep(FIRST_PAUSE)
         if self._is_anothers(found):
             raise NotSubmitted(
@@ -282,7 +287,7 @@ class _Submission:
                 name=self._name,
             ) from lost
         end = time.monotonic() + BIRTH
-        while is_unborn(found) and time.monotonic() < end:  # the server is at it, or gave up
+        while is_unborn(found) and time.monotonic() < end:  # the server is starting it, or gave up
             time.sleep(FIRST_PAUSE)
             with contextlib.suppress(ServerError):
                 found = self._look() or found
@@ -303,14 +308,14 @@ class _Submission:
         )
 
     def _may_repeat(self) -> bool:
-        """Say whether a second POST cannot start a second batch."""
+        """Return whether a second POST certainly cannot start a second batch."""
         if not self._names_are_unique:
             with contextlib.suppress(ServerError):
                 self._names_are_unique = has_unique_names(self._client)
         return self._names_are_unique and (not self._was_away or self._is_remembered())
 
     def _is_remembered(self) -> bool:
-        """Say whether the server still knows an earlier batch, and so every name it ever took."""
+        """Return whether the server still has an earlier batch, and so knows all later names."""
         if self._witness is None or self._witness.name is None:
             return False
         try:
@@ -335,18 +340,18 @@ class _Submission:
         return mine and (is_unique(self._name) or not self._rivals(found))
 
     def _is_disputed(self, found: BatchInfo) -> bool:
-        """Say whether it may be what another notebook of this user submits under the same name."""
+        """Return whether it may be the batch that another notebook of this user now submits."""
         rivals = set() if is_unique(self._name) else self._rivals(found)
         return bool(rivals) and "submitted" not in rivals
 
     def _rivals(self, found: BatchInfo) -> set[str]:
-        """Return what became of other submissions that this batch may be."""
+        """Return the outcomes of other submissions that may have started this batch."""
         return {entry.outcome for entry in self._history.rivals(self._key, found.id)}
 
     # -- an interrupt -----------------------------------------------------------------------------
 
     def _interrupted(self) -> LivyError:
-        """Return what an interrupt leaves, after one quick look."""
+        """Return the error to raise after an interrupt, which one quick look decides."""
         if self._info is None and self._in_doubt:
             self._info = self._glance()
         if self._info is not None:
@@ -360,7 +365,7 @@ class _Submission:
         return NotSubmitted("interrupted: nothing was submitted")
 
     def _glance(self) -> BatchInfo | None:
-        """Look once, in a thread: a server that hangs keeps nobody who has interrupted."""
+        """Look once, in a thread, so that a server that hangs cannot delay the interrupt."""
         seen: list[BatchInfo | None] = []
 
         def look() -> None:
@@ -377,7 +382,7 @@ class _Submission:
 
 @contextlib.contextmanager
 def nothing_yet() -> Iterator[None]:
-    """Say of trouble with the server, and of an interrupt, that nothing was submitted so far."""
+    """Raise :class:`NotSubmitted` if the server fails, or a person interrupts, in the block."""
     try:
         yield
     except (ServerError, BatchGone) as problem:
@@ -387,7 +392,7 @@ def nothing_yet() -> Iterator[None]:
 
 
 def runs_on(info: BatchInfo) -> WaitInterrupted:
-    """Return what is said of an interrupt that came when the batch was there."""
+    """Return the error for an interrupt after the batch was started."""
     return WaitInterrupted(
         f"interrupted, but batch {info.label} has been submitted, and runs on\n"
         f"%livy_kill {info.id} ends it."
@@ -395,7 +400,7 @@ def runs_on(info: BatchInfo) -> WaitInterrupted:
 
 
 def pauses() -> Iterator[float]:
-    """Yield the seconds between looks, longer each time."""
+    """Yield the seconds to pause between looks, doubled each time up to a limit."""
     pause = FIRST_PAUSE
     while True:
         yield pause
