@@ -61,14 +61,14 @@ __all__ = [
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Register the magics; what needs IPython is imported here and not before."""
+    """Register the magics; IPython is imported only here, for code that runs without it."""
     from .magics import load
 
     load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
-    """Take the magics away again, and stop watching; batches run on."""
+    """Unregister the magics, and stop watching; batches keep running."""
     from .magics import unload
 
     unload(shell)

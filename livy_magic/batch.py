@@ -1,4 +1,4 @@
-"""The handle of one batch: what was last seen of it, and the verbs of Livy and Spark."""
+"""The handle of one batch: its last known state, and the operations of Livy and Spark."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ from .watch.snapshot import Snapshot
 from .watch.watch import Watch
 from .watch.watcher import Watcher
 
-# Kinds of log lines that are the program's own.
+# Kinds of log lines that belong to the program's output.
 OUTPUT: frozenset[Kind] = frozenset({"program", "gap"})
-# Where the JVM was says little; what it complained of, in the lines between, says all.
+# Stack frames say little; the exceptions in the lines between them say what went wrong.
 SAYS_NOTHING = re.compile(r"\s+at [\w.$<>/]+\(|\s*\.\.\. \d+ (more|common frames)|\s*$")
-KILL_PAUSE = 0.5  # seconds until a DELETE whose answer was lost is followed up
-CAUSE_LINES = 12  # of the output, in the message of a BatchFailed
+KILL_PAUSE = 0.5  # seconds before a DELETE whose answer was lost is repeated
+CAUSE_LINES = 12  # most lines of output in the message of a BatchFailed
 
 
 def last_words(backwards: Callable[[Collection[Kind]], Iterable[Line]]) -> list[str]:
@@ -67,18 +67,18 @@ def last_words(backwards: Callable[[Collection[Kind]], Iterable[Line]]) -> list[
 
 
 class Server(export.Server, Protocol):
-    """What a batch needs of its server: :class:`~livy_magic.Livy` is one.
+    """The interface of :class:`~livy_magic.Livy` that a batch uses.
 
     Attributes:
-        client: Its REST API.
-        watcher: The thread that looks at its batches.
+        client: The server's REST API.
+        watcher: The thread that looks at the server's batches.
     """
 
     client: LivyClient
     watcher: Watcher
 
     def remembered(self, info: BatchInfo) -> Entry | None:
-        """Return the submission from here that became this batch, if the history has it."""
+        """Return the history's entry for the submission that started this batch, or None."""
 
     def submit(
         self,
@@ -89,19 +89,19 @@ class Server(export.Server, Protocol):
         defaults: bool = True,
         report: Callable[[str], None] | None = None,
     ) -> Batch:
-        """Start one batch, and return its handle."""
+        """Start one batch, and return its handle; see :meth:`livy_magic.Livy.submit`."""
 
 
 class Batch:
     """One batch on one server.
 
     Handles come from :meth:`Livy.submit`, :meth:`Livy.batch` and :meth:`Livy.batches`. The server's
-    watcher keeps the first two kinds current until the batch ends; one from a list, where there
-    may be hundreds, from the moment that one waits for it, reads its log or displays it.
+    watcher keeps the first two kinds current until the batch ends. A handle from a list, which may
+    have hundreds, is kept current once you wait for it, read its log or display it.
 
     Attributes:
-        server: The :class:`Livy` it belongs to.
-        plan: What was submitted, where this kernel did it.
+        server: The :class:`Livy` server of the batch.
+        plan: The plan that this kernel submitted, or None if it did not.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Batch:
 
     @cached_property
     def watch(self) -> Watch:
-        """How the server's watcher sees it; asking for it starts the watching."""
+        """The watch of this batch; the first access starts watching."""
         if self._key is None and self._entry is not None:
             self._submitted = self._entry.submitted
         watch = self.server.watcher.watch(self._found, submitted=self._submitted)
@@ -135,16 +135,16 @@ class Batch:
 
     @property
     def key(self) -> int | None:
-        """Its number in the history, where it was submitted from here, by whichever kernel."""
+        """The submission's key in the history, from any kernel of this user, or None."""
         return self._entry.key if self._key is None and self._entry is not None else self._key
 
     @classmethod
     def recalled(cls, server: Server, entry: Entry, lines: Sequence[Line]) -> Batch:
-        """Return what the history has of a batch that the server has forgotten.
+        """Return the handle of a batch that the server has forgotten, from the history.
 
         Args:
             server: The server.
-            entry: The submission, which became a batch.
+            entry: The submission that started the batch.
             lines: The saved log.
         """
         assert entry.info is not None
@@ -160,49 +160,49 @@ class Batch:
 
     @property
     def request(self) -> BatchRequest | None:
-        """The POST body as it was sent, where that happened here."""
+        """The request as it was sent, or None if this kernel did not send it."""
         return self.plan.request if self.plan else None
 
     @property
     def body(self) -> Mapping[str, Any] | None:
-        """The POST body, secrets masked, where it was sent from this kernel or is in the history."""
+        """The POST body, secrets masked, from this kernel or the history, else None."""
         if self.plan is not None:
             return self.plan.request.shown()
         return self._entry.body if self._entry is not None else None
 
     @property
     def info(self) -> BatchInfo:
-        """All that the server last said of it."""
+        """The server's last view of the batch."""
         return self.snapshot.info if self.is_watched else self._found
 
     @property
     def snapshot(self) -> Snapshot:
-        """What the watcher last saw, and whether it sees anything now."""
+        """The state that the watcher last saw, and the error if its last look failed."""
         return self.watch.snapshot
 
     @property
     def id(self) -> BatchId:
-        """The server's id: a number, or text on servers that use GUIDs."""
+        """The server's id: a number, or text on a server that uses GUIDs."""
         return self.info.id
 
     @property
     def name(self) -> str | None:
-        """The name it was submitted under."""
+        """The name under which the batch was submitted, or None."""
         return self.info.name
 
     @property
     def state(self) -> str:
-        """Livy's word for its state, as last seen."""
+        """The server's word for the last known state."""
         return self.info.state
 
     @property
     def owner(self) -> str | None:
-        """Who submitted it, where the server asks."""
+        """The user who submitted the batch, or None if the server does not authenticate users."""
         return self.info.owner
 
     @property
     def app_id(self) -> str | None:
-        """The cluster manager's id, once there is one; never with a local Spark."""
+        """The cluster manager's id, or None as long as there is none; a local Spark has none."""
         return self.info.app_id
 
     @property
@@ -212,46 +212,46 @@ class Batch:
 
     @property
     def done(self) -> bool:
-        """Whether it has ended, or the server forgot it."""
+        """Whether the batch has ended, or the server forgot it."""
         return self.snapshot.done
 
     @property
     def gone(self) -> bool:
-        """Whether the server no longer knows it, as far as anybody has looked."""
+        """Whether the server no longer knows the batch, as of the last look."""
         return self.is_watched and self.snapshot.gone
 
     @property
     def succeeded(self) -> bool:
-        """Whether it ended well."""
+        """Whether the batch ended with success."""
         return is_success(self.state)
 
     def look(self) -> Snapshot:
-        """Have the watcher look now, and return what it saw; a failure to look is part of that."""
+        """Have the watcher look now, and return the snapshot; it has the error if that failed."""
         return self.watch.refresh()
 
     def keep_current(self) -> None:
-        """Have the server's watcher follow it until it ends, if it does not do so yet."""
-        self.watch  # noqa: B018 - the first look at it starts it
+        """Start watching the batch until it ends, if the watcher does not do so yet."""
+        self.watch  # noqa: B018 - the first access starts watching
 
     def wait(self, timeout: float | None = None) -> Batch:
-        """Block until the batch ends. An interrupt ends the waiting, never the batch.
+        """Block until the batch ends, and return it. An interrupt stops the wait, never the batch.
 
         Args:
             timeout: Seconds to wait at most.
 
         Raises:
-            BatchFailed: It ended without success.
-            BatchGone: The server forgot it before its end was seen.
-            WaitTimeout: It was still running after ``timeout``.
-            LivyError: Called by a callback of :meth:`on_done`, which must not block.
+            BatchFailed: The batch ended without success.
+            BatchGone: The server forgot the batch before its end was seen.
+            WaitTimeout: The batch was still running after ``timeout``.
+            LivyError: A callback of :meth:`on_done`, which must not block, called this.
         """
         if not self.watch.wait_for(lambda: self.done, timeout):
             raise WaitTimeout(f"batch {self.info.label} is still {self.state} after {timeout:g} s")
         return self._outcome()
 
     def __await__(self) -> Generator[object, None, Batch]:
-        """``await batch`` is :meth:`wait` for asynchronous code."""
-        import asyncio  # a kernel has it loaded already; whoever only submits need not
+        """Wait for the batch in asynchronous code: ``await batch`` is the same as :meth:`wait`."""
+        import asyncio  # imported late: a kernel has loaded it, a script may not need it
 
         loop = asyncio.get_running_loop()
         ended = loop.create_future()
@@ -282,11 +282,12 @@ class Batch:
         )
 
     def last_words(self) -> list[str]:
-        """Return why it failed, if it did: the end of what it printed, or of what the cluster manager said.
+        """Return the lines that say why the batch failed, if it did.
 
-        Without either, of its whole log.
+        They are the end of its output; without any, of the cluster manager's diagnostics; without
+        those, of its whole log.
         """
-        self.look()  # the log of a batch that had ended when it was found has not been read yet
+        self.look()  # if the batch had ended before it was found, its log is still unread
         return last_words(self.watch.backwards)
 
     def times(self) -> tuple[float | None, float | None]:
@@ -300,18 +301,18 @@ class Batch:
         return (None, None) if entry is None else (entry.submitted, entry.ended)
 
     def log(self) -> list[str]:
-        """Return every log line that the server offered, in order; lost ones show as a gap.
+        """Return all log lines captured from the server, in order; a gap line stands for lost ones.
 
         Raises:
-            ServerError: The server cannot be asked for news, and the batch has not ended.
+            ServerError: The server does not give the log, and the batch has not ended.
         """
         return [line.text for line in self._news()]
 
     def output(self) -> list[str]:
-        """Return what the program itself printed, without Spark's own log.
+        """Return the lines that the program itself printed, without Spark's own log.
 
-        Where Livy runs Spark on a cluster, the program prints to the driver's log there, which
-        Livy's log does not hold (engines page, part 1).
+        If Livy runs the driver on a cluster, the program prints to the driver's log there, which
+        Livy's log does not include (engines page, part 1).
 
         Raises:
             ServerError: As :meth:`log`.
@@ -319,7 +320,7 @@ class Batch:
         return [line.text for line in self._news() if line.kind in OUTPUT]
 
     def last_output(self, count: int) -> list[str]:
-        """Return the last lines of output captured until now, without asking the server for more."""
+        """Return the last ``count`` lines of output captured so far, without a request."""
         newest = itertools.islice(self.watch.backwards(OUTPUT), count)
         return [line.text for line in newest][::-1]
 
@@ -331,26 +332,26 @@ class Batch:
         return self.watch.lines()
 
     def follow(self, *, output: bool = False) -> Iterator[str]:
-        """Yield the log's lines as they come, until the batch ends; a server that is away is waited for.
+        """Yield the log's lines as they arrive, until the batch ends; wait if the server is down.
 
         Args:
-            output: Only what the program itself printed.
+            output: Whether to yield only the lines that the program itself printed.
         """
         for line in self.watch.follow():
             if not output or line.kind in OUTPUT:
                 yield line.text
 
     def on_done(self, callback: Callable[[Batch], None]) -> None:
-        """Call ``callback(batch)`` once, when the batch has ended; at once if it has already.
+        """Call ``callback(batch)`` once when the batch has ended, or now if it already has.
 
-        It is called in the watcher's thread, or in this one at once, and must not block.
+        The call is in the watcher's thread, or now in this one; the callback must not block.
         """
         pending = [callback]
 
         def call(snapshot: Snapshot) -> None:
             if not snapshot.done:
                 return
-            try:  # the end may be seen here and by the watcher at the same moment
+            try:  # this thread and the watcher may see the end at the same moment
                 once = pending.pop()
             except IndexError:
                 return
@@ -360,18 +361,18 @@ class Batch:
         call(self.snapshot)
 
     def on_change(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
-        """Call ``callback(snapshot)`` whenever something changes; returns how to stop that."""
+        """Call ``callback(snapshot)`` at each change; return a function that ends this."""
         return self.watch.subscribe(callback)
 
     def export(self, form: str) -> str:
-        """Return the submission as something else, secrets masked.
+        """Return the submission in another form, secrets masked.
 
         Args:
             form: ``json``, ``curl``, ``python`` …: see :mod:`livy_magic.export`.
 
         Raises:
-            InvalidRequest: There is no such form, or this kernel did not submit the batch: only that
-                one knows all of it.
+            InvalidRequest: There is no such form, or another kernel submitted the batch: only that
+                kernel knows the whole submission.
         """
         if self.plan is None and self.body is not None:
             raise InvalidRequest(
@@ -384,17 +385,17 @@ class Batch:
 
     @property
     def given(self) -> BatchRequest:
-        """What was asked for: from the history, secrets are masked in it.
+        """The original request; secrets are masked in it if it is from the history.
 
         Raises:
-            InvalidRequest: It was not submitted from here.
+            InvalidRequest: The batch was not submitted from here.
         """
         if self.plan is not None:
             return self.plan.given
         if self.body is None:
             raise self._unknown_request()
         name = str(self.body.get("name") or "")
-        # Another one will have another made name; so will what older versions named as none may be.
+        # Leave out a generated name, and one from an older version that is no longer valid.
         without = {"name"} if is_unique(name) or no_path(name) else set()
         body = {key: value for key, value in self.body.items() if key not in without}
         values = fields.read(body, where="history")
@@ -407,18 +408,18 @@ class Batch:
         )
 
     def resubmit(self, *, report: Callable[[str], None] | None = None, **changes: Any) -> Batch:
-        """Submit the same again, with changes, and return the new batch.
+        """Submit the same request again, with changes, and return the new batch.
 
-        Local files and code are staged again, as they are now. A name that is still held gets a
-        suffix.
+        Local files and code are staged again, with their current content. If another batch has the
+        name, it gets a suffix.
 
         Args:
             report: See :meth:`Livy.submit`.
-            **changes: Fields of the request, by Python name; None leaves one out.
+            **changes: Fields of the request, by Python name; None unsets a field.
 
         Raises:
-            InvalidRequest: It was not submitted from here, or secrets that the history does not keep
-                have to be given again.
+            InvalidRequest: The batch was not submitted from here; or a field holds a secret, which
+                the history does not store, and which must be given again.
             NotSubmitted: No batch was started, for certain.
             SubmitUnknown: The server's answer was lost, and it does not show the batch.
         """
@@ -438,16 +439,16 @@ class Batch:
     def kill(self, timeout: float = 150.0) -> None:
         """Kill the batch, and make the server forget it. A batch that has ended is only forgotten.
 
-        Its last log is read first. What Livy kills is spark-submit and what the cluster manager
-        runs for it (protocol, part 4).
+        Before that, the end of its log is read. Livy kills spark-submit, and the application that
+        the cluster manager runs for it (protocol, part 4).
 
         Args:
-            timeout: Seconds to wait for the batch to be gone when the server's answer is lost.
+            timeout: Seconds to keep trying if the server's answer is lost.
 
         Raises:
-            BatchGone: The server no longer knows it, and another batch may stand under its id or
+            BatchGone: The server no longer knows the batch, and another one may have its id or
                 name: nothing was killed.
-            ServerError: The server refuses, or cannot be asked for so long.
+            ServerError: The server refuses, or did not answer within ``timeout``.
         """
         snapshot = self.look()
         if snapshot.recalled or (snapshot.gone and not is_final(self.state)):
@@ -458,7 +459,7 @@ class Batch:
         if snapshot.gone:
             return
         deadline = time.monotonic() + timeout
-        sent = False  # a DELETE, of which the answer was lost
+        sent = False  # whether a DELETE was sent and its answer lost
         while True:
             try:
                 if not self._is_still_there():
@@ -474,7 +475,7 @@ class Batch:
             except NotFound:
                 break
             except ServerError as failure:
-                # The answer is lost, the kill perhaps not: a second DELETE finds nothing then.
+                # The answer is lost; if the kill worked, a second DELETE finds no batch.
                 lost = isinstance(failure, Unreachable) or (sent and failure.status in GATEWAY)
                 pause = max(KILL_PAUSE, failure.retry_after or 0.0)
                 if not lost or time.monotonic() + pause > deadline:
@@ -485,12 +486,12 @@ class Batch:
         self.watch.end("killed")
 
     def _is_still_there(self) -> bool:
-        """Say whether what the server has at this address is this batch.
+        """Return whether the batch that the server has at this address is this one.
 
         Raises:
-            NotFound: It has none.
+            NotFound: The server has none there.
         """
         now = self.server.client.batch(self.info.address)
-        # No view leaves out a name that there is, but some answers to a POST do.
+        # Views always include the name if there is one, but some answers to a POST do not.
         named_now = self.name is None and self.plan is None and now.name is not None
         return not (named_now or is_another(self.info, now))

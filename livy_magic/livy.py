@@ -1,4 +1,4 @@
-"""The one composition root: settings, client, staging, watcher and private server become ``Livy``."""
+"""The composition root: ``Livy`` joins settings, client, staging, watcher and private server."""
 
 from __future__ import annotations
 
@@ -40,26 +40,28 @@ _Identity: TypeAlias = tuple[BatchId, str | None, str | None]  # id, name, owner
 
 
 class Livy:
-    """A Livy server, as whom one talks to it, and where local files are staged for it.
+    """A Livy server, with the authentication and the staging folder to use for it.
 
-    ``Livy.connect()`` finds all of this in the settings; the constructor takes it as it is.
+    ``Livy.connect()`` reads all of this from the settings; the constructor takes it as arguments.
 
     Args:
-        url: Where Livy is.
-        auth: Any authentication object of requests'.
-        user: Who one is there: the owner of one's batches, and the staging folder's name.
+        url: Livy's URL.
+        auth: Any requests auth object.
+        user: The user name on the server: the owner of the user's batches, and the name of the
+            user's folder in the staging folder.
         staging: fsspec URL of a folder that Livy's Spark can read.
-        staging_as: The same folder as Spark sees it, when that differs.
-        staging_options: fsspec's storage options for it.
+        staging_as: The URL under which Spark sees that folder, if it is another.
+        staging_options: fsspec's storage options for that folder.
         defaults: Field values by Python name for every request that leaves them unset.
-        connection: What else :class:`~livy_magic.protocol.client.LivyClient` takes.
+        connection: Further arguments of :class:`~livy_magic.protocol.client.LivyClient`.
 
     Raises:
-        ConfigError: ``staging_as`` is no URI.
+        ConfigError: ``staging_as`` is not a URI.
 
     Attributes:
-        settings: What :meth:`connect` found, each value with its origin; None without it.
-        target: What :meth:`connect` was asked for, by its caller or by ``%config``.
+        settings: The settings that :meth:`connect` found, with their origins, or None.
+        target: The URL, profile or ``local`` that the caller of :meth:`connect`, or ``%config``,
+            asked for; else None.
     """
 
     def __init__(
@@ -93,10 +95,10 @@ class Livy:
         self.private: local.LocalServer | None = None
         self._defaults = dict(defaults or {})
         self._has_settled_orphans = False
-        self._newest: BatchInfo | None = None  # of those submitted from here
+        self._newest: BatchInfo | None = None  # the last batch submitted from here
         self._handles: WeakValueDictionary[BatchId, Batch] = WeakValueDictionary()
-        self._shown: dict[BatchId, BatchInfo] = {}  # what each id last meant here
-        # Not by id alone: ids begin anew when a server restarts without recovery.
+        self._shown: dict[BatchId, BatchInfo] = {}  # the batch that each id last meant here
+        # Not by id alone: ids start again when a server restarts without recovery.
         self._plans: dict[_Identity, Plan] = {}
 
     def __repr__(self) -> str:
@@ -110,15 +112,15 @@ class Livy:
         overrides: Mapping[str, object] | None = None,
         report: Callable[[str], None] = print,
     ) -> Livy:
-        """Return the server that the settings name; with none at all, a private one.
+        """Return the server that the settings name; if they name none, a private one.
 
         Args:
             target: A URL, the name of a profile, or ``local`` for the private server.
             overrides: Settings that win over environment and files.
-            report: Takes a line of progress when something takes longer than two seconds.
+            report: Receives a line of progress if something takes longer than two seconds.
 
         Raises:
-            ConfigError: The settings make no connection.
+            ConfigError: The settings do not describe a usable connection.
             LocalServerError: The private server does not start.
         """
         settings = load_settings(target, overrides=overrides or {})
@@ -126,7 +128,7 @@ class Livy:
         livy.settings = settings
         chosen = target or (overrides or {}).get("profile") or (overrides or {}).get("url")
         livy.target = str(chosen) if chosen else None
-        livy._settle_orphans()  # noqa: SLF001 -- our own
+        livy._settle_orphans()  # noqa: SLF001 -- of the same class
         return livy
 
     @classmethod
@@ -167,9 +169,9 @@ class Livy:
 
     @property
     def place(self) -> str:
-        """What the history calls the server: its URL without secrets, or ``local``.
+        """The server's name in the history: its URL without secrets; ``local`` if it is private.
 
-        The private server has another port each time.
+        The private server gets another port at each start, so its URL would not serve.
         """
         return "local" if self.private is not None else mask_url(self.url)
 
@@ -179,40 +181,40 @@ class Livy:
 
     @property
     def history(self) -> History:
-        """Where submissions are remembered."""
+        """The history of this user's submissions."""
         return current()
 
     @cached_property
     def version(self) -> str:
-        """The server's version, ``0.7.1-incubating``; asks it once.
+        """The server's version, such as ``0.7.1-incubating``; requested once.
 
         Raises:
-            ServerError: It cannot be asked.
+            ServerError: The server does not answer the request.
         """
         return self.client.version()
 
     def is_current(self) -> bool:
-        """Say whether the server is where it was: a private one may have stopped meanwhile."""
+        """Return whether the server is still the same: a private one may have stopped meanwhile."""
         return self.private is None or self.private == local.find()
 
     def close(self) -> None:
-        """Stop watching. Batches run on; so does a private server."""
+        """Stop watching; batches keep running, and so does a private server."""
         self.watcher.stop()
 
-    # -- batches that are there -------------------------------------------------------------------
+    # -- existing batches -------------------------------------------------------------------------
 
     def batch(self, key: BatchId) -> Batch:
-        """Return the batch of this id or name; one that the server forgot, from the history.
+        """Return the batch with this id or name; if the server forgot it, from the history.
 
-        Ids start at 0 again when Livy restarts without recovery. An id means what it was last shown
-        as here, or else what it was when it was last submitted from here, until :meth:`batches` has
-        shown it as another batch.
+        Ids start at 0 again when Livy restarts without recovery. An id means the batch that it was
+        last shown as here, else the last one submitted from here with that id, until
+        :meth:`batches` has shown it as another batch.
 
         Raises:
-            NotFound: Neither knows one.
-            BatchGone: The id is another batch's now.
+            NotFound: Neither the server nor the history has such a batch.
+            BatchGone: The id belongs to another batch now.
             HistoryError: The history has the batch, but its log cannot be read.
-            ServerError: The server cannot be asked.
+            ServerError: The server does not answer the request.
         """
         try:
             info = self.client.batch(key)
@@ -243,7 +245,7 @@ class Livy:
         )
 
     def _meant_by(self, info: BatchInfo) -> BatchInfo:
-        """Return which batch a person means by this one's id."""
+        """Return the batch that a person means by this one's id."""
         shown = self._shown.get(info.id)
         if shown is None and self.remembered(info) is None:
             entry = self.history.recall(self.place, info.id)
@@ -251,12 +253,16 @@ class Livy:
         return shown or info
 
     def recalled(self, entry: Entry) -> Batch:
-        """Return the batch that a submission of the history became, as the history knows it."""
+        """Return the batch that a submission in the history started, as the history has it.
+
+        Raises:
+            HistoryError: The log cannot be read.
+        """
         recorder.flush()
         return Batch.recalled(self, entry, self.history.log(entry.key))
 
     def remembered(self, info: BatchInfo) -> Entry | None:
-        """Return the submission from here that became this batch, if the history has it."""
+        """Return the history's entry for the submission that started this batch, or None."""
         entry = self.history.find(self.place, info.id, info.name)
         return entry if entry and entry.info and not is_another(entry.info, info) else None
 
@@ -269,16 +275,16 @@ class Livy:
         mine: bool = False,
         limit: int | None = None,
     ) -> list[Batch]:
-        """Return the batches that the server keeps, the newest first.
+        """Return the batches that the server keeps, newest first.
 
-        The server filters nothing (protocol, part 2), so this asks for pages until it has enough.
+        The server cannot filter (protocol, part 2), so this requests pages until it has enough.
 
         Args:
-            state: Only those in this state.
-            name: Only those whose name matches this glob.
-            owner: Only those of this owner.
-            mine: Only those that I own, or that were submitted from here.
-            limit: At most so many.
+            state: Only batches in this state.
+            name: Only batches whose name matches this glob.
+            owner: Only batches of this owner.
+            mine: Only batches that the user owns, or that were submitted from here.
+            limit: Maximum number of batches.
 
         Raises:
             ServerError: The server's list cannot be read.
@@ -301,7 +307,7 @@ class Livy:
         return found
 
     def known_names(self) -> list[str]:
-        """Return the names of batches that were submitted from here, or that somebody holds."""
+        """Return the names of batches that this kernel submitted, or has a handle of."""
         held = {batch.name for batch in self._handles.values()}
         return sorted(filter(None, held | {name for _, name, _ in self._plans}))
 
@@ -312,15 +318,15 @@ class Livy:
     def handle(
         self, info: BatchInfo, submitted: float | None = None, *, key: int | None = None
     ) -> Batch:
-        """Return the handle of a batch that the server has just shown, the same one each time.
+        """Return the handle of a batch that the server has just shown; the same one each time.
 
         Args:
-            info: What the server says of it.
-            submitted: When it was submitted from here, in seconds since the epoch.
-            key: The submission, in the history.
+            info: The server's view of the batch.
+            submitted: When it was submitted from here, in seconds since the epoch, or None.
+            key: The submission's key in the history, or None.
         """
         batch = self._handles.get(info.id)
-        # After a restart of the server the id may be another batch's.
+        # After a restart of the server, another batch may have the id.
         if batch is None or batch.gone or batch.name != info.name or is_another(batch.info, info):
             plan = self._plans.get(_identity(info))
             batch = Batch(self, info, plan=plan, submitted=submitted, key=key)
@@ -341,16 +347,16 @@ class Livy:
         """Return exactly what :meth:`submit` would send, without sending anything.
 
         Args:
-            request: What to run.
-            if_exists: See :meth:`submit`; nobody is asked here whether the name is held.
-            stage: ``auto`` stages local files, ``always`` also what the server might read itself,
-                ``never`` leaves paths as they are.
-            defaults: Fill what the request leaves unset from the profile's defaults.
+            request: The request.
+            if_exists: See :meth:`submit`; this method does not check whether the name is held.
+            stage: ``auto`` stages local files, ``always`` also files that the server might read
+                itself, ``never`` leaves paths unchanged.
+            defaults: Whether to fill unset fields from the profile's defaults.
 
         Raises:
-            InvalidRequest: A local file does not exist, or Spark could not use it.
-            StagingError: There is something to stage, and no place configured.
-            LocalServerError: The private Livy is to work in this folder, which was removed.
+            InvalidRequest: A local file does not exist, or Spark cannot use it.
+            StagingError: Something must be staged, but no staging folder is configured.
+            LocalServerError: The folder in which the private Livy should work was removed.
         """
         complete = self._planner.complete(request, defaults=defaults)
         sent, uploads = self._planner.resolved(complete, stage, silent)
@@ -370,23 +376,23 @@ class Livy:
         """Start one batch, and return its handle.
 
         Args:
-            request: What to run; local files and code are staged first.
-            wait: Return when it has ended well; raises like :meth:`Batch.wait`.
-            if_exists: What to do when the request's name is held by a batch that the server lists:
-                ``fail``; ``attach`` to a running one of the same request, or else rename; ``replace``
-                a finished one of mine; ``rename``.
+            request: The request; local files and code are staged first.
+            wait: Whether to wait for the end, as :meth:`Batch.wait` does, with its errors.
+            if_exists: What to do if a batch that the server lists has the request's name: ``fail``;
+                ``attach`` to a running one of the same request, else rename; ``replace`` the user's
+                own finished one; ``rename``.
             stage: See :meth:`plan`.
             defaults: See :meth:`plan`.
-            report: Takes a line of progress every two seconds, when files take that long, and a line
-                about what was not as usual: see :mod:`livy_magic.submit.submission`.
-            cell: Which cell of the notebook asks for it, to be told by the history.
+            report: Receives a line of progress every two seconds while files are staged, and a line
+                for each unusual event: see :mod:`livy_magic.submit.submission`.
+            cell: The id of the notebook cell that submits, for the history.
 
         Raises:
             InvalidRequest, StagingError, LocalServerError: As :meth:`plan`, before anything is sent;
-                files that cannot be staged, too.
+                StagingError also if a file cannot be staged.
             NotSubmitted: No batch was started, for certain.
             SubmitUnknown: The server's answer was lost, and it does not show the batch.
-            WaitInterrupted: A person interrupted it, and the batch had been started.
+            WaitInterrupted: A person interrupted the submission after the batch was started.
         """
         check_choice("if_exists", if_exists, get_args(IfExists))
         self._settle_orphans()
@@ -408,9 +414,9 @@ class Livy:
         *,
         defaults: bool,
     ) -> BatchInfo | tuple[Plan, list[BatchId]]:
-        """Stage what is to be submitted; return it, and the ids that had its name before.
+        """Stage the files; return the plan, and the ids of the batches that had its name before.
 
-        Or return the running batch to attach to.
+        With ``attach``, return the running batch to attach to, if there is one.
         """
         complete = self._planner.complete(request, defaults=defaults)
         progress = Patient(report)
@@ -425,13 +431,13 @@ class Livy:
                 report(f"batch {holder.label} runs something else: this is {complete.name!r}")
         sent, uploads = self._planner.resolved(complete, stage, progress)
         if holder is not None and if_exists == "replace":
-            self.handle(holder).kill()  # what takes its place can be read
+            self.handle(holder).kill()  # only now: all local files can be read
         self._planner.send(uploads, progress)
         held = [] if holder is None else [holder.id]
         return Plan(sent, uploads, request, if_exists, stage, defaults), held
 
     def _send(self, plan: Plan, held: Sequence[BatchId], cell: str | None, report: Report) -> Batch:
-        """Submit what is staged, and return its handle."""
+        """Submit a plan whose files are staged, and return the handle of its batch."""
         submitted = time.time()
         intent = Intent(
             server=self.place,
@@ -446,7 +452,7 @@ class Livy:
         info = self._newest = done.info
         try:
             if self.user is None and not done.adopted:
-                self.user = info.owner  # the server's answer to us says as whom it knows us
+                self.user = info.owner  # the server's name for the user
             self._plans[_identity(info)] = replace(plan, uploads=())
             batch = self.handle(info, submitted, key=done.key)
             batch.keep_current()
@@ -456,7 +462,7 @@ class Livy:
         return batch
 
     def _settle_orphans(self) -> None:
-        """The first time, find out what became of submissions whose process died."""
+        """Find the outcomes of submissions whose process died, at the first call."""
         if not self._has_settled_orphans:
             self._has_settled_orphans = True
             settle_in_background(self.client, lambda: self.history, self.place)
