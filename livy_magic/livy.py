@@ -385,7 +385,7 @@ class Livy:
             defaults: See :meth:`plan`.
             report: Receives a line of progress every two seconds while files are staged, and a line
                 for each unusual event: see :mod:`livy_magic.submit.submission`.
-            cell: The id of the notebook cell that submits, for the history.
+            cell: The id or number of the notebook cell that submits, for the history.
 
         Raises:
             InvalidRequest, StagingError, LocalServerError: As :meth:`plan`, before anything is sent;
