@@ -32,7 +32,7 @@ from .local import LocalServer
 from .local.cookie import SignedCookie
 from .local.spark_submit import MASTER, WORKING_DIRECTORY
 from .protocol.models import POST_FIELDS, BatchRequest, Code
-from .redact import MASK, is_secret, mask_proxy, mask_url, plain
+from .redact import MASK, is_secret_header, mask_proxy, mask_url, plain
 from .settings import Settings
 from .settings.auth import AuthSpec
 from .spelling import nearest
@@ -41,8 +41,6 @@ from .submit.plan import Plan
 
 WIDTH = 88  # characters of a line of Python, as formatters have it
 _LONGEST_WORD = 100_000  # bytes of one word of a command; Linux takes 128 KiB
-
-_SECRET_HEADER = re.compile(r"auth|cookie|key|session|jwt|sign", re.IGNORECASE)
 
 # What Livy hands to spark-submit as a property (protocol, part 1); with a local master, spark-submit
 # would drop some of the options.
@@ -103,16 +101,9 @@ def as_json(server: Server, plan: Plan) -> str:
 
 
 def _json(request: BatchRequest, indent: int | None = None) -> str:
-    body = _shown(request)
+    body = request.shown()
     text = json.dumps(body, indent=indent, ensure_ascii=False)
     return text if plain(text) == text else json.dumps(body, indent=indent)
-
-
-def _shown(request: BatchRequest) -> dict[str, Any]:
-    """Return the POST body, masked; what is not masked keeps its type, in ``extra``, too."""
-    body = request.shown()
-    harmless = {key: value for key, value in request.extra.items() if MASK not in str(body[key])}
-    return body | harmless
 
 
 def _to_be_staged(uploads: Iterable[Upload]) -> list[str]:
@@ -146,8 +137,7 @@ def _headers(further: Mapping[str, str]) -> list[str]:
     """Return the headers; Livy wants the second one for its protection against CSRF."""
     headers = {"Content-Type": "application/json", "X-Requested-By": "livy_magic"}
     for name, value in further.items():
-        hidden = is_secret(name) or _SECRET_HEADER.search(name)
-        headers[name] = MASK if hidden else value
+        headers[name] = MASK if is_secret_header(name) else value
     return [_option("--header", f"{name}: {value}") for name, value in headers.items()]
 
 
@@ -223,7 +213,7 @@ def as_python(server: Server, plan: Plan) -> str:
 
 def _arguments(request: BatchRequest) -> dict[str, str]:
     """Return what BatchRequest takes, as source text."""
-    body = _shown(request)
+    body = request.shown()
     arguments = {
         field.name: _expression(body[field.metadata["json"]], len(field.name))
         for field in POST_FIELDS
@@ -349,7 +339,7 @@ def as_spark_submit(server: Server, plan: Plan) -> str:
     request = _with_paths(plan.request, paths)
     if request.extra:
         notes.append(f"left out, since spark-submit does not know it: {', '.join(request.extra)}")
-    body = _shown(request)
+    body = request.shown()
     folder = body.get("conf", {}).pop(WORKING_DIRECTORY, None)
     if folder:
         script.append(f"cd {shlex.quote(folder)} && \\")

@@ -1,31 +1,61 @@
-"""Masking of secrets, and of control characters in text from a server."""
+"""Masking of secrets, and of control characters in text from a server.
+
+What is a secret is decided here alone, by the words of its name: ``DB_PASS``, ``apiKey`` and
+``fs.s3a.secret.key`` are one; ``max_tokens``, ``tokenizer`` and ``compass`` are none.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 MASK = "********"
 
-# Spark's own spark.redaction.regex (3.5 and 4.x combined), plus the words that other tools'
-# arguments use for the same things.
-SECRET_NAME = re.compile(
-    r"secret|password|passwd|pwd|keypass|passphrase|token|bearer|credential"
-    r"|access[._-]?key|account[._-]?key|api[._-]?key|(?<![a-z0-9])sas(?![a-z0-9])",
-    re.IGNORECASE,
-)
+# spark.redaction.regex as Spark sets it (3.5 and 4.x): a property that Spark hides is hidden here.
+_SPARK = re.compile(r"secret|password|token|access[.]?key", re.IGNORECASE)
 
-_NAME = rf"(?:{SECRET_NAME.pattern})[\w.-]{{0,80}}"  # unbounded: quadratic in a long word
-# An argument that consists of name and value alone: a password may hold any character.
-_SECRET_ARG = re.compile(rf"(\A(?:[\w.-]+=)?[\w.-]*?{_NAME}[=:]).+", re.IGNORECASE | re.DOTALL)
-# A name and value anywhere in a text; "://token-server:8443" is a host and its port, no secret.
-_SECRET_PART = re.compile(
-    rf"""(?P<host>://[\w.-]+:\d+\b)
-      | (?P<name>{_NAME}["']?\s*[=:]\s*|\bbearer\s+)(?:"(?:\\.|[^"\\])*"|'[^']*'|[^&;,\s]+)""",
+# Each word of a name stands between underscores. These words say that the value is a secret, unless
+# the next one says that it only tells something about one.
+_SECRET = re.compile(
+    r"""_(?:
+        [a-z]*(?:passwd|passphrase|passcode|pwd|secret|token|credential)s? | [a-z]*password[a-z]*
+      | (?:db|key|store|user)?pass | creds? | pats? | sas | jwts? | sig | signature | cookies?
+      | auth | authorization | bearer | connection_?string
+      | (?:access|account|aes|api|app|auth|encryption|hmac|master|private|secret|session|shared|signing
+          |ssh|storage|subscription)_?keys?
+    )(?=_)(?!_(?:
+        age|class|count|dir|directory|enabled|endpoint|expiration|expires|expiry|file|folder|format|host
+      | interval|kind|len|length|lifetime|limit|method|mode|names?|path|per|policy|port|providers?|rate
+      | ratio|required|scopes?|server|service|size|threshold|through|timeout|ttl|type|uri|url|user
+      | username|version
+    )_)""",
+    re.VERBOSE,
+)
+_COUNTED = re.compile(r"_(?:avg|max|mean|min|n|nb|num|number|total)_")  # a language model's tokens
+_SECRET_HEADER = re.compile(r"auth|key|session|sign", re.IGNORECASE)  # what a gateway may want
+
+_WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W\d_]+")
+_JVM_OPTION = re.compile(r"\A-D(?=[a-z])")
+
+# A name and its separator; "://token-server:8443" is a host and its port, no secret.
+_NAMED = re.compile(
+    r"""(?P<host>://[\w.-]+:\d+\b) | \b(?P<bearer>bearer)\s+
+      | (?<![\w.-])(?:(?P<name>[\w.-]+)\\*["']?\s*[=:]\s*|(?P<flag>--?[a-z][\w.-]*)\s+)""",
     re.IGNORECASE | re.VERBOSE,
 )
-_QUERY_PART = re.compile(rf"([?&;](?:sig|[\w.-]*?{_NAME})=)[^&;\s]+", re.IGNORECASE)
-_USER_INFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+_VALUE = re.compile(
+    r"""(?:(?:basic|bearer|digest|negotiate|token)\s+)?
+        (?:"(?:\\.|[^"\\])*"|'[^']*'|\\+"(?:\\*[^"\\])*\\+"|["'\\\[{].*|[^&;,\s]+)""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+# An argument that consists of name and value alone: a password may hold any character.
+_WHOLE = re.compile(r"((?:[\w.-]+=)?([\w.-]+)[=:]).+", re.DOTALL)
+_FLAG = re.compile(r"--?[A-Za-z][\w.-]*")
+
+_QUERY_PART = re.compile(r"([?&;]([\w.%-]+)=)[^&;#\s]+")
+_USER_INFO = re.compile(r"(?<=://)(?:[^/\s?#]+|[^/\s:]*:(?!\d*[/?#\s])\S+)(?=@)")
 _CONTAINER_SCHEMES = ("abfs://", "abfss://", "wasb://", "wasbs://")  # container@account
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
@@ -39,18 +69,39 @@ _CONTROL = re.compile(
 
 
 def is_secret(name: str) -> bool:
-    """Return whether a property, parameter or option of this name holds a secret."""
-    return SECRET_NAME.search(name) is not None
+    """Return whether a parameter or option of this name holds a secret, or a text names one."""
+    return any(map(_is_secret_word, name.split()))
+
+
+def is_secret_property(key: str) -> bool:
+    """Return whether Spark hides the value of this property, or its name says that it is a secret."""
+    return _SPARK.search(key) is not None or is_secret(key)
+
+
+def is_secret_header(name: str) -> bool:
+    """Return whether an HTTP header of this name may hold a secret."""
+    return _SECRET_HEADER.search(name) is not None or is_secret(name)
+
+
+def _is_secret_word(text: str) -> bool:
+    words = f"_{_WORD_ENDS.sub('_', _JVM_OPTION.sub('', text))}_".lower()
+    return any(
+        "token" not in found[0] or not _COUNTED.search(words, 0, found.start() + 1)
+        for found in _SECRET.finditer(words)
+    )
 
 
 def mask_url(text: str) -> str:
     """Return ``text`` with user info and secret query parameters masked in all its URLs."""
 
-    def masked(user: re.Match[str]) -> str:
-        container = text.lower().endswith(_CONTAINER_SCHEMES, 0, user.start())
-        return user[0] if container and ":" not in user[0] else MASK
+    def without_user(found: re.Match[str]) -> str:
+        container = text.lower().endswith(_CONTAINER_SCHEMES, 0, found.start())
+        return found[0] if container and ":" not in found[0] else MASK
 
-    return _QUERY_PART.sub(rf"\1{MASK}", _USER_INFO.sub(masked, text))
+    def without_secret(found: re.Match[str]) -> str:
+        return found[1] + MASK if is_secret(found[2]) else found[0]
+
+    return _QUERY_PART.sub(without_secret, _USER_INFO.sub(without_user, text))
 
 
 def mask_proxy(url: str) -> str:
@@ -61,40 +112,72 @@ def mask_proxy(url: str) -> str:
 
 
 def mask_text(text: str) -> str:
-    """Mask URLs as :func:`mask_url` does, and the values in ``password=X`` and ``password: X``."""
-    return _SECRET_PART.sub(lambda part: part["host"] or part["name"] + MASK, mask_url(text))
+    """Mask URLs as :func:`mask_url` does, and what follows ``password=`` or ``--password``.
+
+    In JSON, everything below such a name is masked.
+    """
+    if text.lstrip().startswith(("{", "[")):
+        try:
+            value = json.loads(text)
+            masked = _masked(value)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return text if masked == value else json.dumps(masked, ensure_ascii=False)
+    text = mask_url(text)
+    shown, at = "", 0
+    while found := _NAMED.search(text, at):
+        shown, at = shown + text[at : found.end()], found.end()
+        name = found["name"] or found["flag"] or found["bearer"]
+        hides = name and (is_secret_property(name) if "." in name else is_secret(name))
+        if hides and (value := _VALUE.match(text, at)):
+            shown, at = shown + MASK, value.end()
+    return shown + text[at:]
 
 
 def mask_conf(conf: Mapping[str, object]) -> dict[str, str]:
     """Return ``conf`` with secret properties masked, and the secrets within other values."""
     return {
-        key: MASK if is_secret(str(key)) else mask_text(str(value)) for key, value in conf.items()
+        key: MASK if is_secret_property(str(key)) else mask_text(str(value))
+        for key, value in conf.items()
     }
 
 
-def mask_args(args: Sequence[object]) -> list[str]:
+def mask_args(args: Sequence[object]) -> list[Any]:
     """Mask ``--password X``, ``--password=X`` and ``password=X`` in an application's arguments."""
-    masked: list[str] = []
+    masked: list[Any] = []
     hide_next = False
-    for arg in map(str, args):
-        masked.append(MASK if hide_next else mask_text(_SECRET_ARG.sub(rf"\1{MASK}", arg)))
-        hide_next = not hide_next and arg.startswith("-") and "=" not in arg and is_secret(arg)
+    for arg in args:
+        whole = _WHOLE.fullmatch(arg) if isinstance(arg, str) else None
+        if hide_next:
+            masked.append(MASK)
+        elif whole and is_secret(whole[2]):
+            masked.append(whole[1] + MASK)
+        else:
+            masked.append(_masked(arg))
+        is_flag = isinstance(arg, str) and bool(_FLAG.fullmatch(arg))
+        hide_next = not hide_next and is_flag and is_secret(str(arg))
     return masked
 
 
-def mask_body(body: Mapping[str, object]) -> dict[str, object]:
+def mask_body(body: Mapping[str, object]) -> dict[str, Any]:
     """Return the POST body with secrets masked, as :func:`mask_conf` and :func:`mask_args` do."""
-    shown: dict[str, object] = {}
+    shown: dict[str, Any] = {}
     for key, value in body.items():
-        if isinstance(value, Mapping):
+        if key == "conf" and isinstance(value, Mapping):
             shown[key] = mask_conf(value)
-        elif isinstance(value, (list, tuple)):
-            shown[key] = mask_args(value)
-        elif isinstance(value, str):
-            shown[key] = MASK if is_secret(key) else mask_text(value)
         else:
-            shown[key] = value
+            shown[key] = MASK if is_secret(key) else _masked(value)
     return shown
+
+
+def _masked(value: object) -> Any:
+    """Return a JSON value with secrets masked; everything else keeps its type."""
+    if isinstance(value, str):
+        return mask_text(value)
+    if isinstance(value, Mapping):
+        return {key: MASK if is_secret(str(key)) else _masked(item) for key, item in value.items()}
+    return mask_args(value) if isinstance(value, (list, tuple)) else value
 
 
 def plain(text: str) -> str:

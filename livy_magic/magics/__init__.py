@@ -2,7 +2,8 @@
 
 In reading order: ``magics`` (each parses, calls, returns), ``line``, ``references`` and ``scope`` (its
 words, and the variables in them), ``options`` and ``spark_submit`` (what the words mean), ``cell``,
-``python_code`` and ``application`` (a cell, whether its code is Python, and the file that it becomes),
+``python_code``, ``parameters`` and ``application`` (a cell, whether its code is Python, the values for
+it, and the file that it becomes),
 ``completion``, ``in_place`` (what changes where it stands), ``waiting``, ``progress_bar`` and
 ``output`` (a wait, and what it shows), ``tables`` and ``card`` (how results are displayed),
 ``forget``, ``history_warnings``.

@@ -266,7 +266,9 @@ def _one_text(option: Option, value: object) -> str:
 def _switched(option: Option, value: object) -> bool:
     text = _one_text(option, value)
     if text.lower() not in _SWITCH:
-        raise UsageError(f"cell option {option.name} is either true or false, not {text!r}")
+        raise UsageError(
+            f"cell option {option.name} is either true or false, not {mask_text(text)!r}"
+        )
     return _SWITCH[text.lower()]
 
 
@@ -301,5 +303,7 @@ def _read_json(text: str, line: int) -> dict[str, Any]:
 def _body_values(body: Mapping[str, Any]) -> dict[str, Any]:
     for key in body:
         if key not in _JSON_KEYS:
-            raise InvalidRequest(f"the POST body has no field {key!r}{nearest(key, _JSON_KEYS)}")
+            raise InvalidRequest(
+                f"the POST body has no field {mask_text(key)!r}{nearest(key, _JSON_KEYS)}"
+            )
     return read({"file": None, **body}, where="field of the POST body")

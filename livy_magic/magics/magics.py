@@ -21,7 +21,7 @@ from ..history import current, recorder
 from ..livy import Livy
 from ..protocol import fields
 from ..protocol.models import STATES, BatchRequest, Code
-from ..redact import plain
+from ..redact import mask_text, plain
 from ..settings import describe
 from ..spelling import nearest
 from .card import Shown
@@ -177,8 +177,9 @@ class LivyMagics(Magics):
         in YAML; or such lines alone, with `#| file:`; or a spark-submit command, of several lines if
         need be; or a POST body in JSON.
         """
-        from .application import application, param  # only cells need it
-        from .cell import parse_cell  # only cells need it
+        from .application import application  # only cells need these
+        from .cell import parse_cell
+        from .parameters import param
 
         parsed = self._parse(line, CELL, first=FIRST_ARGUMENT)
         content = parse_cell(cell, line_file=parsed.file)
@@ -382,7 +383,8 @@ class LivyMagics(Magics):
         if parsed.command:
             check_patterns(words[len(words) - len(parsed.rest) :])
         if most is not None and len(parsed.rest) > most:
-            raise UsageError(f"what is {parsed.rest[most]!r}? There is one argument too many")
+            shown = mask_text(parsed.rest[most])
+            raise UsageError(f"what is {shown!r}? There is one argument too many")
         return parsed
 
     def _server(self, target: str | None = None) -> Livy:

@@ -100,12 +100,12 @@ class Option:
         if self.choices and text not in self.choices:
             known = ", ".join(self.choices)
             raise UsageError(
-                f"{self.flag}: {text!r} is none of {known}{nearest(text, self.choices)}"
+                f"{self.flag}: {mask_text(text)!r} is none of {known}{nearest(text, self.choices)}"
             )
         try:
             return self.type.parse(text)
         except ValueError as problem:
-            raise UsageError(f"{self.flag} {self.metavar}: {text!r} {problem}") from None
+            raise UsageError(f"{self.flag} {self.metavar}: {mask_text(text)!r} {problem}") from None
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,6 @@ LOCAL = "local"  # the url of the private Livy
 EXAMPLE = "https://livy.example.com:8998"
 
 _PASSWORD_IN_URL = re.compile(r"://[^/\s@]*:[^/\s]*@")
-_SECRET_HEADER = re.compile(r"(proxy-)?authorization|cookie", re.IGNORECASE)
-_SECRET_END = re.compile(r"(word|pwd|pass|phrase|secret|token|key|credential)s?$", re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
 
 Environ: TypeAlias = Mapping[str, str]
@@ -174,7 +172,7 @@ def _filled(values: Mapping[str, Any], where: str, environ: Environ) -> dict[str
                 raise ConfigError(f"{where}: {name}: environment variable {variable} is not set")
         elif isinstance(value, Mapping):
             filled[name] = _filled(value, f"{where}: {name}", environ)
-        elif isinstance(value, str) and (_holds_secret(name) or _PASSWORD_IN_URL.search(value)):
+        elif isinstance(value, str) and (is_secret(str(name)) or _PASSWORD_IN_URL.search(value)):
             raise ConfigError(_in_clear_text(where, name))
         else:
             filled[name] = value
@@ -191,12 +189,6 @@ def _in_clear_text(where: str, name: str) -> str:
 def _has_password(url: str) -> bool:
     login, _, _ = (url.partition("://")[2] or url).rpartition("@")
     return ":" in login
-
-
-def _holds_secret(name: str) -> bool:
-    # fs.s3a.secret.key holds a secret, fs.s3a.aws.credentials.provider does not
-    ends_so = is_secret(name) and _SECRET_END.search(name)
-    return bool(ends_so or _SECRET_HEADER.fullmatch(name))
 
 
 def _typed(value: Any) -> Any:
