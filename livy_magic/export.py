@@ -17,6 +17,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
+import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -185,7 +186,8 @@ def _transport(url: str, connection: Mapping[str, Any]) -> list[str]:
     if verify is False:
         options.append("--insecure")
     elif verify is not True:
-        options.append(_option("--capath" if Path(verify).is_dir() else "--cacert", verify))
+        is_folder = os.path.isdir(verify)  # noqa: PTH112 -- Path's raises where it cannot tell
+        options.append(_option("--capath" if is_folder else "--cacert", verify))
     if cert:
         files = [cert] if isinstance(cert, str) else cert
         options += [

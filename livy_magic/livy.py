@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, TypeAlias, get_args
 from weakref import WeakValueDictionary
 
@@ -18,6 +17,7 @@ from requests.auth import AuthBase
 from . import local
 from .batch import Batch
 from .errors import BatchGone, NotFound
+from .files import working_folder
 from .history import Entry, History, Intent, current, recorder
 from .progress import Patient, Report, silent
 from .protocol.client import LivyClient
@@ -442,7 +442,7 @@ class Livy:
         intent = Intent(
             server=self.place,
             request=plan.request,
-            folder=str(Path.cwd()),
+            folder=str(working_folder()),
             user=self.user,
             notebook=os.environ.get("JPY_SESSION_NAME"),  # set by Jupyter's server
             cell=cell,

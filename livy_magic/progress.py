@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import TypeAlias
+
+from .files import opened
 
 Report: TypeAlias = Callable[[str], None]
 
@@ -69,7 +70,7 @@ def chunks(source: os.PathLike[str] | bytes) -> Iterator[bytes]:
     if isinstance(source, bytes):
         yield source
         return
-    with Path(source).open("rb") as file:
+    with opened(source) as file:
         while chunk := file.read(_CHUNK):
             yield chunk
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
 from ..errors import HistoryError
+from ..files import expanded
 
 if TYPE_CHECKING:
     import sqlite3
@@ -75,9 +76,8 @@ SIDE_FILES = ("", "-wal", "-shm", "-journal")
 def place() -> Path:
     """Return the path of the history: ``LIVY_HISTORY``, else a file in the user's data folder."""
     if chosen := os.environ.get("LIVY_HISTORY"):
-        # Path.expanduser raises if there is no such user; a shell leaves the text as it is.
-        return Path(os.path.expanduser(chosen)).absolute()  # noqa: PTH111
-    import platformdirs
+        return expanded(chosen).absolute()
+    import platformdirs  # of use only where LIVY_HISTORY is not set
 
     return platformdirs.user_data_path("livy_magic") / "history.sqlite"
 

@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import LocalServerError
+from ..files import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ PRIVATE_FILE = 0o600
 def base() -> Path:
     """Return the folder under which everything lies."""
     if chosen := os.environ.get("LIVY_LOCAL_DIR"):
-        return Path(chosen).expanduser().absolute()
+        return expanded(chosen).absolute()
     import platformdirs  # of use only where LIVY_LOCAL_DIR is not set
 
     return platformdirs.user_cache_path("livy_magic")

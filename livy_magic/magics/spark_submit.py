@@ -14,6 +14,7 @@ from pathlib import Path
 
 from IPython.core.error import UsageError
 
+from ..files import expanded, opened
 from ..redact import mask_text
 from .line import Word, expand, shell_words
 
@@ -192,16 +193,19 @@ class Properties:
     def _read(self, file: str) -> dict[str, str]:
         import javaproperties  # imported late: only --properties-file needs it
 
-        path = Path(file).expanduser()
         try:
-            with path.open(encoding="utf-8") as content:  # as Spark reads it
+            with opened(expanded(file)) as content:
                 read = javaproperties.load(content)
         except (OSError, ValueError) as problem:
             cause = getattr(problem, "strerror", None) or "it is no properties file"
             hint = "; it is read on this machine, so give a local path" if "://" in file else ""
-            raise UsageError(f"{PROPERTIES_FILE}: cannot read {file}: {cause}{hint}") from None
+            raise UsageError(
+                f"{PROPERTIES_FILE}: cannot read {mask_text(file)}: {cause}{hint}"
+            ) from None
         ours = {key: value.strip() for key, value in read.items() if key.startswith("spark.")}
         if len(ours) < len(read):  # spark-submit leaves them aside, too
             others = ", ".join(mask_text(key) for key in read if key not in ours)
-            self.notes.append(f"{file}: {others} are no Spark properties, so they are left out")
+            self.notes.append(
+                f"{mask_text(file)}: {others} are no Spark properties, so they are left out"
+            )
         return ours

@@ -357,6 +357,8 @@ class LivyClient:
             response._content = b"".join(response.iter_content(None))  # noqa: SLF001 -- .content's own
         except requests.RequestException as failure:
             raise _no_answer(failure, line) from failure
+        except OSError as failure:  # requests' word for a file of `verify` or `cert` that is gone
+            raise Unreachable(f"{line}: {failure}", request=line, sent=False) from failure
         if not response.ok or response.is_redirect:
             raise _error_answer(response, line)
         return response, line

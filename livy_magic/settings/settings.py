@@ -64,6 +64,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import stat
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -75,6 +76,7 @@ from urllib.parse import urlsplit
 from requests.utils import get_environ_proxies
 
 from ..errors import ConfigError
+from ..files import file_mode, opened
 from ..protocol.models import POST_FIELDS
 from ..redact import mask_body, mask_proxy
 from . import sources
@@ -303,5 +305,11 @@ def _is_loopback(url: str) -> bool:
 def _must_exist(name: str, found: Found) -> None:
     paths = [found.value] if isinstance(found.value, str) else found.value
     for path in paths if isinstance(paths, (list, tuple)) else []:
-        if not Path(path).exists():
-            raise ConfigError(f"{found.origin}: {name}: there is no file {path}")
+        try:
+            if not (name == "verify" and stat.S_ISDIR(file_mode(Path(path)))):
+                opened(path).close()
+        except (FileNotFoundError, NotADirectoryError):
+            raise ConfigError(f"{found.origin}: {name}: there is no file {path}") from None
+        except OSError as problem:
+            reason = f"cannot read {path}: {problem.strerror}"
+            raise ConfigError(f"{found.origin}: {name}: {reason}") from None

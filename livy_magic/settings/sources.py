@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 from ..errors import ConfigError
+from ..files import expanded, opened
 from ..spelling import nearest
 from .secret import Secret
 from .values import EXAMPLE, LOCAL, READERS, Environ, mapping, take_login
@@ -131,13 +132,16 @@ def environment(environ: Environ) -> Layer:
 
 def sparkmagic(environ: Environ) -> Layer:
     """Return URL and user from sparkmagic's file; its password is not used."""
-    folder = Path(environ.get("SPARKMAGIC_CONF_DIR", "~/.sparkmagic")).expanduser()
+    folder = expanded(environ.get("SPARKMAGIC_CONF_DIR", "~/.sparkmagic"))
     path = folder / environ.get("SPARKMAGIC_CONF_FILE", "config.json")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        with opened(path) as file:
+            content = json.loads(file.read().decode())
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ConfigError(f"{_short(path)}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{_short(path)}: {error}") from None
     account = content.get("kernel_python_credentials") if isinstance(content, dict) else None
     if not isinstance(account, dict) or not account.get("url"):
@@ -220,8 +224,9 @@ def _content(path: Path) -> Mapping[str, Any]:
 
     try:
         # BaseLoader yields only text, lists and mappings: 1.50 stays 1.50
-        content = yaml.load(path.read_bytes(), Loader=yaml.BaseLoader)  # noqa: S506
-    except FileNotFoundError:
+        with opened(path) as file:
+            content = yaml.load(file.read(), Loader=yaml.BaseLoader)  # noqa: S506
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise ConfigError(f"{_short(path)}: {error.strerror}") from None
@@ -239,5 +244,5 @@ def _content(path: Path) -> Mapping[str, Any]:
 
 
 def _short(path: Path) -> str:
-    home = Path.home()
+    home = expanded("~")
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from ..errors import ConfigError, InvalidRequest
+from ..files import expanded
 from ..protocol import fields
 from ..redact import is_secret
 from . import auth
@@ -106,12 +106,12 @@ def _verify(value: object, where: str, _: Environ) -> bool | str:
     if isinstance(value, bool):
         return value
     text = _text(value, where)
-    return {"true": True, "false": False}.get(text.lower(), str(Path(text).expanduser()))
+    return {"true": True, "false": False}.get(text.lower(), str(expanded(text)))
 
 
 def _cert(value: object, where: str, _: Environ) -> str | tuple[str, str]:
     files = value if isinstance(value, (list, tuple)) else [value]
-    paths = [str(Path(_text(file, where)).expanduser()) for file in files]
+    paths = [str(expanded(_text(file, where))) for file in files]
     if len(paths) not in (1, 2):
         raise ConfigError(f"{where}: it is neither one file nor those of certificate and key")
     return paths[0] if len(paths) == 1 else (paths[0], paths[1])

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from ..errors import ConfigError, StagingError
+from ..files import expanded, working_folder
 from ..progress import Report, chunks, counted, silent
 from ..redact import mask_url
 
@@ -99,7 +100,7 @@ class Staging:
         if SCHEME.match(url):
             own_uri = quote(url, safe="/:@[]")
         else:
-            here = Path(url).expanduser().absolute()
+            here = working_folder() / expanded(url)
             url, own_uri = str(here), here.as_uri()
         self.url = url if url.endswith("/") else f"{url}/"
         uri = seen_as or own_uri
@@ -119,17 +120,14 @@ class Staging:
             report: Receives a line of progress for each piece read.
 
         Raises:
-            StagingError: The source cannot be read.
+            OSError: The source cannot be read.
         """
         content = hashlib.sha256()
         size = 0
-        try:
-            total = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
-            for chunk in counted(chunks(source), f"reading {filename}", total, report):
-                content.update(chunk)
-                size += len(chunk)
-        except OSError as problem:
-            raise StagingError(f"cannot read {source!s}: {problem.strerror}") from problem
+        total = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
+        for chunk in counted(chunks(source), f"reading {filename}", total, report):
+            content.update(chunk)
+            size += len(chunk)
         folder = f"{self._user}/{_folder_name(content)}"
         return Upload(
             uri=f"{self._uri}{folder}/{quote(filename)}",
@@ -241,11 +239,18 @@ def _folder_name(content: hashlib._Hash) -> str:
 def _copy(upload: Upload, file: BinaryIO, report: Report) -> None:
     content = hashlib.sha256()
     doing = f"staging {upload.target.rpartition('/')[2]}"
-    for chunk in counted(chunks(upload.source), doing, upload.size, report):
+    for chunk in counted(_pieces(upload.source), doing, upload.size, report):
         content.update(chunk)
         file.write(chunk)
     if _folder_name(content) != upload.digest:
         raise StagingError(f"{upload.source!s} changed while it was being staged; submit again")
+
+
+def _pieces(source: os.PathLike[str] | bytes) -> Iterator[bytes]:
+    try:
+        yield from chunks(source)
+    except OSError as problem:
+        raise StagingError(f"cannot read {source!s}: {problem.strerror}; submit again") from problem
 
 
 def _is_local(fs: Any) -> bool:

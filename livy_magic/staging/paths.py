@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from urllib.parse import quote, unquote
 
 from ..errors import InvalidRequest, StagingError
+from ..files import expanded, file_mode
 from ..progress import Report, silent
 from ..protocol.models import POST_FIELDS, BatchRequest, Code
-from ..redact import mask_url
+from ..redact import mask_text
 from ..spelling import nearest
 from . import packages
 from .folder import ILLEGAL_IN_URI, SCHEME, Staging, Upload, plain_name
@@ -82,12 +86,31 @@ def resolve(
     if isinstance(request.file, Code):
         changes: dict[str, Any] = {"file": plan.code(request.file, request.name)}
     else:
-        changes = {"file": plan.file(request.file, *(request.args or ()))}
+        with _readable("file", request.file):
+            changes = {"file": plan.file(request.file, *(request.args or ()))}
     for name in _PATH_FIELDS:
         values = getattr(request, name)
-        if values is not None:
-            changes[name] = tuple(uri for value in values for uri in plan.uris(name, value))
+        if values is None:
+            continue
+        changes[name] = ()
+        for value in values:
+            with _readable(name, value):
+                changes[name] += tuple(plan.uris(name, value))
     return request.replace(**changes), tuple(plan.uploads.values())
+
+
+@contextmanager
+def _readable(name: str, value: str) -> Iterator[None]:
+    """Name the field and the path where the system cannot read a file."""
+    try:
+        yield
+    except OSError as problem:
+        shown = mask_text(value)
+        raise StagingError(
+            f"{_json_key(name)}: cannot read {shown}: {problem.strerror}"
+        ) from problem
+    except UnicodeError:
+        raise InvalidRequest(f"{_json_key(name)}: the file name {value!r} is no text") from None
 
 
 @dataclass
@@ -117,14 +140,15 @@ class _Plan:
         """
         if value.lower().endswith(".ipynb"):
             raise InvalidRequest(
-                f"file: {mask_url(value)} is a notebook, not a program\n"
+                f"file: {mask_text(value)} is a notebook, not a program\n"
                 "Make it one: jupyter nbconvert --to script"
             )
         if SCHEME.match(value):
             return _accepted("file", value, value)
         whole = f"{value.removesuffix(_BACKSLASH)} {' '.join(args[:1])}"
-        if not self._path(value).exists() and self._path(whole).is_file():
-            raise InvalidRequest(f"file: no such file: {value}; quote the blank: '{whole}'")
+        if not file_mode(self._path(value)) and self._path(whole).is_file():
+            shown = mask_text(value), mask_text(whole)
+            raise InvalidRequest(f"file: no such file: {shown[0]}; quote the blank: '{shown[1]}'")
         return self._uri("file", value)
 
     def uris(self, name: str, value: str) -> list[str]:
@@ -137,7 +161,7 @@ class _Plan:
         matches = self._matches(text)
         if alias and len(matches) > 1:
             raise InvalidRequest(
-                f"{_json_key(name)}: {text} matches {len(matches)} files, and #{alias} names one"
+                f"{_json_key(name)}: {mask_text(text)} matches {len(matches)} files, and #{alias} names one"
             )
         return [self._uri(name, match, alias) for match in matches]
 
@@ -156,7 +180,9 @@ class _Plan:
         else:
             uri = _accepted(name, str(path), unquote(str(path)))
         if name != "file" and "," in unquote(uri):  # Spark decodes a list, then splits it
-            raise InvalidRequest(f"{_json_key(name)}: Spark takes no comma in {text!r}; rename it")
+            raise InvalidRequest(
+                f"{_json_key(name)}: Spark takes no comma in {mask_text(text)!r}; rename it"
+            )
         return f"{uri}#{quote(alias)}" if alias else uri
 
     def _check_name(self, alias: str) -> None:
@@ -173,7 +199,7 @@ class _Plan:
         """Return the URI of a folder or wheel, which Spark takes only as a zip."""
         if self.mode == "never":
             raise StagingError(
-                f"{text} reaches Livy only as a zip that is staged, and that is switched off\n"
+                f"{mask_text(text)} reaches Livy only as a zip that is staged, and that is switched off\n"
                 "Leave out --stage never, or give a zip."
             )
         try:
@@ -182,7 +208,9 @@ class _Plan:
             zipped = packages.zip_of_python if name == "py_files" else packages.zip_of_files
             return self._staged(zipped(path, self.report), f"{path.name}.zip", text)
         except OSError as problem:
-            raise StagingError(f"cannot zip {text}: {problem}") from problem
+            raise StagingError(
+                f"{_json_key(name)}: cannot zip {mask_text(text)}: {problem.strerror}: {problem.filename}"
+            ) from problem
         except ValueError as problem:
             raise InvalidRequest(f"{_json_key(name)}: {problem}") from None
 
@@ -192,7 +220,7 @@ class _Plan:
 
     def _matches(self, text: str) -> list[str]:
         """Return the paths that a pattern matches; the text itself if it is a file, or for none."""
-        if self._path(text).exists():
+        if file_mode(self._path(text)):
             return [text]
         # Path.glob takes no absolute pattern
         found = glob.glob(_at_home(text), root_dir=self.folder)  # noqa: PTH207
@@ -205,27 +233,27 @@ class _Plan:
             InvalidRequest: There is no such file, or the field takes no folder.
         """
         path = self._path(text)
-        if path.is_dir():
+        kind, shown = file_mode(path), mask_text(text)
+        if stat.S_ISDIR(kind):
             if name in _NO_FOLDER:
-                advice = _NO_FOLDER[name].format(text.rstrip("/"))
-                raise InvalidRequest(f"{_json_key(name)}: {text} is a folder{advice}")
+                advice = _NO_FOLDER[name].format(shown.rstrip("/"))
+                raise InvalidRequest(f"{_json_key(name)}: {shown} is a folder{advice}")
             return path
-        if path.is_file():
+        if stat.S_ISREG(kind):
             return path
-        if path.exists():
-            raise InvalidRequest(f"{_json_key(name)}: {text} is no regular file")
+        if kind:
+            raise InvalidRequest(f"{_json_key(name)}: {shown} is no regular file")
         is_absolute = Path(_at_home(text)).is_absolute()
         if is_absolute and not self.private and self.mode != "always":
             return None
         where = "" if is_absolute else f" (looked in {self.folder})"
-        there = os.listdir(path.parent) if path.parent.is_dir() else []  # noqa: PTH208 - names
-        hint = nearest(path.name, there)
-        raise InvalidRequest(f"{_json_key(name)}: no such file: {text}{where}{hint}")
+        hint = nearest(path.name, _names_in(path.parent))
+        raise InvalidRequest(f"{_json_key(name)}: no such file: {shown}{where}{hint}")
 
     def _staged(self, source: os.PathLike[str] | bytes, filename: str, what: str) -> str:
         if self.staging is None:
             raise StagingError(
-                f"no staging place is configured, so Livy cannot read {what}\n"
+                f"no staging place is configured, so Livy cannot read {mask_text(what)}\n"
                 "Set `staging:` in the profile or LIVY_STAGING to a URL that this machine writes"
                 " and Livy reads (hdfs:///tmp/livy), or put the file where Livy can read it."
             )
@@ -244,8 +272,15 @@ def code_filename(name: str | None) -> str:
     return f"{stem}-batch.py" if stem in _SHADOWING else f"{stem}.py"
 
 
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - names
+    except OSError:
+        return []
+
+
 def _at_home(text: str) -> str:
-    return str(Path(text).expanduser()) if text.startswith("~/") else text
+    return str(expanded(text)) if text.startswith("~/") else text
 
 
 def _split_alias(value: str) -> tuple[str, str]:
@@ -268,7 +303,7 @@ def _accepted(name: str, value: str, as_livy_has_it: str) -> str:
     bad = ILLEGAL_IN_URI.search(as_livy_has_it)
     if bad:
         raise InvalidRequest(
-            f"{_json_key(name)}: Livy takes no {bad[0]!r} in {mask_url(value)!r}\n"
+            f"{_json_key(name)}: Livy takes no {bad[0]!r} in {mask_text(value)!r}\n"
             "Write it as a URI with its scheme and percent-encoded, such as hdfs:///my%20job.py."
         )
     return value

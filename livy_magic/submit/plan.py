@@ -6,10 +6,10 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from ..errors import InvalidRequest, LivyError, NotSubmitted
+from ..files import working_folder
 from ..history import Entry
 from ..local import LocalServer
 from ..progress import Report
@@ -94,7 +94,7 @@ class Planner:
             self._staging,
             mode=stage,
             private=self._private is not None,
-            folder=Path.cwd(),
+            folder=working_folder(),
             report=progress,
         )
 

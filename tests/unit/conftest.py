@@ -1,5 +1,11 @@
 """What all pure tests share."""
 
+import contextlib
+import os
+import socket
+import tempfile
+from pathlib import Path
+
 import pytest
 import responses
 from hypothesis import settings
@@ -27,6 +33,48 @@ def shell(tmp_path, monkeypatch):
     yield shell
     unload_ipython_extension(shell)
     InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def odd_paths():
+    """Paths with which the system has some trouble, by what that is; read them ``as_somebody_else``."""
+    with tempfile.TemporaryDirectory() as name, socket.socket(socket.AF_UNIX) as listener:
+        folder = Path(name)
+        folder.chmod(0o755)
+        paths = {kind: folder / f"{kind}.py" for kind in ("loop", "broken", "fifo", "socket")}
+        paths |= {
+            "long": folder / f"{'x' * 300}.py",
+            "device": Path("/dev/zero"),
+            "unreadable": folder / "package" / "unreadable.py",
+            "closed": folder / "closed" / "job.py",
+        }
+        paths["loop"].symlink_to(paths["loop"])
+        paths["broken"].symlink_to(folder / "nothing")
+        os.mkfifo(paths["fifo"])
+        listener.bind(str(paths["socket"]))
+        for kind, mode in (("unreadable", 0o755), ("closed", 0)):
+            paths[kind].parent.mkdir()
+            paths[kind].touch(0)
+            paths[kind].parent.chmod(mode)
+        yield paths
+        paths["closed"].parent.chmod(0o700)
+
+
+@pytest.fixture
+def as_somebody_else():
+    """A block in which the process is not root's, to whom nothing is forbidden."""
+
+    @contextlib.contextmanager
+    def block():
+        before = os.geteuid()
+        if before == 0:
+            os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(before)
+
+    return block()
 
 
 @pytest.fixture

@@ -166,6 +166,15 @@ def test_a_properties_file_that_cannot_be_read_is_named(file, cause, tmp_path, m
     assert str(error.value) == f"--properties-file: cannot read {file}: {cause}"
 
 
+@pytest.mark.parametrize("kind", ["long", "loop", "unreadable", "fifo", "device", "broken"])
+def test_a_properties_file_that_the_system_refuses_is_told_in_a_line(
+    kind, odd_paths, as_somebody_else
+):
+    start = rf"--properties-file: cannot read {odd_paths[kind]}: [A-Zi]"
+    with as_somebody_else, pytest.raises(UsageError, match=start):
+        read(f"--properties-file {odd_paths[kind]} app.py")
+
+
 def test_a_dry_run_of_a_command_is_one():
     parsed = read("--dry-run spark-submit --name x app.py")
     assert (parsed.command, parsed.options) == (True, {"dry-run": "json"})

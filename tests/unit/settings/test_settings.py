@@ -289,6 +289,49 @@ def test_a_ca_bundle_of_the_environment_is_taken_and_named(settle, home, variabl
     assert settle(yaml=profile(verify="true"), environ=environ).verify is True
 
 
+REFUSED = {
+    "long": "cannot read {}: File name too long",
+    "loop": "cannot read {}: Too many levels of symbolic links",
+    "unreadable": "cannot read {}: Permission denied",
+    "closed": "cannot read {}: Permission denied",
+    "fifo": "cannot read {}: it is no regular file",
+    "device": "cannot read {}: it is no regular file",
+    "broken": "there is no file {}",
+}
+
+
+@pytest.mark.parametrize("setting", ["verify", "cert"])
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_certificate_file_that_the_system_refuses_is_told_in_a_line(
+    kind, setting, home, odd_paths, as_somebody_else
+):
+    overrides = {"url": "https://x", setting: str(odd_paths[kind])}
+    with as_somebody_else, pytest.raises(ConfigError) as caught:
+        load(overrides=overrides, environ={}, config_path=[])
+    assert str(caught.value) == f"%config: {setting}: {REFUSED[kind].format(odd_paths[kind])}"
+
+
+def test_a_folder_of_authorities_will_do(settle, home):
+    assert settle(yaml=profile(verify="~")).verify == str(home)
+    with pytest.raises(ConfigError, match=r"cert: cannot read .*: Is a directory"):
+        settle(yaml=profile(cert="~"))
+
+
+def test_a_home_of_nobody_stays_as_it_is_written(settle):
+    with pytest.raises(ConfigError, match=r"verify: there is no file ~nobody-of-that-name/x"):
+        settle(yaml=profile(verify="~nobody-of-that-name/x"))
+
+
+@pytest.mark.parametrize("kind", ["fifo", "loop", "device"])
+def test_a_file_of_profiles_that_cannot_be_read_is_named(kind, tmp_path, odd_paths):
+    (tmp_path / "livy_magic.yaml").symlink_to(odd_paths[kind])
+    with pytest.raises(ConfigError, match=r"livy_magic\.yaml: (it is no regular|Too many levels)"):
+        profiles([tmp_path])
+    environ = {"SPARKMAGIC_CONF_DIR": str(tmp_path), "SPARKMAGIC_CONF_FILE": "livy_magic.yaml"}
+    with pytest.raises(ConfigError, match=r"livy_magic\.yaml: (it is no regular|Too many levels)"):
+        load(environ=environ, config_path=[])
+
+
 @pytest.mark.parametrize("setting", ["verify", "cert"])
 def test_a_certificate_file_that_is_not_there_is_named(settle, home, setting):
     with pytest.raises(ConfigError) as caught:

@@ -170,9 +170,14 @@ def test_planning_writes_nothing(memory):
 
 
 def test_a_source_that_cannot_be_read_is_one_line(memory, tmp_path):
+    (tmp_path / "gone.jar").touch()
+    upload = memory.place(tmp_path / "gone.jar", "gone.jar")
+    (tmp_path / "gone.jar").unlink()
     with pytest.raises(StagingError) as error:
-        memory.place(tmp_path / "gone.jar", "gone.jar")
-    assert str(error.value) == f"cannot read {tmp_path}/gone.jar: No such file or directory"
+        memory.send(upload)
+    message = f"cannot read {tmp_path}/gone.jar: No such file or directory; submit again"
+    assert str(error.value) == message
+    assert everything(memory) == []
 
 
 # -- sending

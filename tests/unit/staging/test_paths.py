@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from livy_magic.errors import InvalidRequest, StagingError
-from livy_magic.protocol.models import BatchRequest, Code
+from livy_magic.protocol.models import POST_FIELDS, BatchRequest, Code
 from livy_magic.staging.folder import Staging
 from livy_magic.staging.paths import code_filename, resolve
 
@@ -326,16 +326,55 @@ def test_what_has_to_be_zipped_has_to_be_staged(field, what, private, memory, fo
     )
 
 
-def test_a_folder_that_cannot_be_read_is_one_line(memory, folder, monkeypatch):
-    def refuse(*_):
-        raise PermissionError(13, "Permission denied", "package/core.py")
+def test_a_folder_that_cannot_be_read_is_one_line(memory, odd_paths, as_somebody_else):
+    folder = odd_paths["unreadable"].parent
+    with as_somebody_else, pytest.raises(StagingError) as error:
+        plan(BatchRequest(file="hdfs:///etl.py", py_files=[str(folder)]), folder, memory)
+    what = f"{folder}: Permission denied: {folder}/unreadable.py"
+    assert str(error.value) == f"pyFiles: cannot zip {what}"
 
-    monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(StagingError) as error:
-        plan(BatchRequest(file="hdfs:///etl.py", py_files=["package"]), folder, memory)
-    assert str(error.value) == (
-        "cannot zip package: [Errno 13] Permission denied: 'package/core.py'"
-    )
+
+ODD = {
+    "long": (StagingError, "cannot read {}: File name too long"),
+    "loop": (StagingError, "cannot read {}: Too many levels of symbolic links"),
+    "unreadable": (StagingError, "cannot read {}: Permission denied"),
+    "closed": (StagingError, "cannot read {}: Permission denied"),
+    "broken": (StagingError, "cannot read {}: it is a link to nothing"),
+    "fifo": (InvalidRequest, "{} is no regular file"),
+    "socket": (InvalidRequest, "{} is no regular file"),
+    "device": (InvalidRequest, "{} is no regular file"),
+}
+
+
+@pytest.mark.parametrize("private", [True, False])
+@pytest.mark.parametrize("field", ["file", "py_files", "jars", "files", "archives"])
+@pytest.mark.parametrize("kind", ODD)
+def test_a_path_that_the_system_refuses_is_told_in_a_line_with_field_and_path(
+    kind, field, private, memory, odd_paths, as_somebody_else
+):
+    text = str(odd_paths[kind])
+    values = {"file": text} if field == "file" else {"file": "hdfs:///x.py", field: [text]}
+    error, message = ODD[kind]
+    with as_somebody_else, pytest.raises(error) as caught:
+        plan(BatchRequest(**values), Path("/"), memory, private=private)
+    assert str(caught.value) == f"{FIELD_KEYS[field]}: {message.format(text)}"
+
+
+FIELD_KEYS = {post.name: post.metadata["json"] for post in POST_FIELDS}
+
+
+def test_a_file_name_that_is_no_text_is_refused(memory, tmp_path):
+    name = os.fsdecode(b"caf\xe9.py")
+    (tmp_path / name).touch()
+    with pytest.raises(InvalidRequest, match=r"file: the file name .* is no text"):
+        plan(BatchRequest(file=name), tmp_path, memory)
+
+
+def test_a_file_that_looks_like_a_property_is_not_repeated(memory, tmp_path):
+    for text in ("spark.password=hunter2", "spark.password=hunter2.ipynb"):
+        with pytest.raises(InvalidRequest) as error:
+            plan(BatchRequest(file=text), tmp_path, memory)
+        assert "hunter2" not in str(error.value)
 
 
 # -- patterns
