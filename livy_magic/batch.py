@@ -14,6 +14,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -23,6 +24,7 @@ from .errors import (
     BatchFailed,
     BatchGone,
     InvalidRequest,
+    LivyError,
     NotFound,
     ServerError,
     Unreachable,
@@ -31,10 +33,18 @@ from .errors import (
 from .history import Entry, recorder
 from .protocol import fields
 from .protocol.client import GATEWAY, LivyClient
-from .protocol.field_types import no_path
+from .protocol.field_types import Count, Seconds, no_path
 from .protocol.identity import is_another
 from .protocol.log_format import KINDS, Kind, Line
-from .protocol.models import POST_FIELDS, BatchId, BatchInfo, BatchRequest, is_final, is_success
+from .protocol.models import (
+    POST_FIELDS,
+    BatchId,
+    BatchInfo,
+    BatchRequest,
+    argument,
+    is_final,
+    is_success,
+)
 from .redact import MASK, plain
 from .staging.paths import StageMode
 from .submit.names import is_unique
@@ -154,6 +164,13 @@ class Batch:
         batch.watch.recall(lines, entry.ended)
         return batch
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        key = self.name if self.name is not None else self.id
+        raise LivyError(
+            f"batch {self.info.label} cannot be stored or copied, as its server keeps it current; keep"
+            f" {key!r}, and get it back with livy.batch({key!r})"
+        )
+
     def __repr__(self) -> str:
         forgotten = f" ({FROM_HISTORY})" if self.gone and self.snapshot.recalled else ""
         return f"Batch {self.info.label}: {self.state}{forgotten}"
@@ -233,20 +250,22 @@ class Batch:
         """Start watching the batch until it ends, if the watcher does not do so yet."""
         self.watch  # noqa: B018 - the first access starts watching
 
-    def wait(self, timeout: float | None = None) -> Batch:
+    def wait(self, timeout: float | timedelta | None = None) -> Batch:
         """Block until the batch ends, and return it. An interrupt stops the wait, never the batch.
 
         Args:
-            timeout: Seconds to wait at most.
+            timeout: Seconds to wait at most, or a ``timedelta``.
 
         Raises:
+            InvalidRequest: ``timeout`` is not a number of seconds.
             BatchFailed: The batch ended without success.
             BatchGone: The server forgot the batch before its end was seen.
             WaitTimeout: The batch was still running after ``timeout``.
             LivyError: A callback of :meth:`on_done`, which must not block, called this.
         """
-        if not self.watch.wait_for(lambda: self.done, timeout):
-            raise WaitTimeout(f"batch {self.info.label} is still {self.state} after {timeout:g} s")
+        patience = None if timeout is None else argument("timeout", Seconds(), timeout)
+        if not self.watch.wait_for(lambda: self.done, patience):
+            raise WaitTimeout(f"batch {self.info.label} is still {self.state} after {patience:g} s")
         return self._outcome()
 
     def __await__(self) -> Generator[object, None, Batch]:
@@ -321,6 +340,7 @@ class Batch:
 
     def last_output(self, count: int) -> list[str]:
         """Return the last ``count`` lines of output captured so far, without a request."""
+        count = argument("count", Count(least=0), count)
         newest = itertools.islice(self.watch.backwards(OUTPUT), count)
         return [line.text for line in newest][::-1]
 
@@ -346,6 +366,7 @@ class Batch:
 
         The call is in the watcher's thread, or now in this one; the callback must not block.
         """
+        _check_callable("callback", callback)
         pending = [callback]
 
         def call(snapshot: Snapshot) -> None:
@@ -362,6 +383,7 @@ class Batch:
 
     def on_change(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
         """Call ``callback(snapshot)`` at each change; return a function that ends this."""
+        _check_callable("callback", callback)
         return self.watch.subscribe(callback)
 
     def export(self, form: str) -> str:
@@ -436,7 +458,7 @@ class Batch:
             report=report,
         )
 
-    def kill(self, timeout: float = 150.0) -> None:
+    def kill(self, timeout: float | timedelta = 150.0) -> None:
         """Kill the batch, and make the server forget it. A batch that has ended is only forgotten.
 
         Before that, the end of its log is read. Livy kills spark-submit, and the application that
@@ -450,6 +472,7 @@ class Batch:
                 name: nothing was killed.
             ServerError: The server refuses, or did not answer within ``timeout``.
         """
+        patience = argument("timeout", Seconds(), timeout)
         snapshot = self.look()
         if snapshot.recalled or (snapshot.gone and not is_final(self.state)):
             raise BatchGone(
@@ -458,7 +481,7 @@ class Batch:
             )
         if snapshot.gone:
             return
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + patience
         sent = False  # whether a DELETE was sent and its answer lost
         while True:
             try:
@@ -495,3 +518,8 @@ class Batch:
         # Views always include the name if there is one, but some answers to a POST do not.
         named_now = self.name is None and self.plan is None and now.name is not None
         return not (named_now or is_another(self.info, now))
+
+
+def _check_callable(what: str, value: object) -> None:
+    if not callable(value):  # else it would fail in the watcher's thread, where nobody sees it
+        raise InvalidRequest(f"{what}: a {type(value).__name__} cannot be called")

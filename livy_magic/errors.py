@@ -4,7 +4,7 @@
 
     LivyError
     ├── ConfigError        the settings do not describe a usable connection
-    ├── InvalidRequest     a field that Livy would reject or misread (also a ValueError)
+    ├── InvalidRequest     a field or an argument that makes no sense here (also a ValueError)
     ├── StagingError       a local file cannot be put where Livy can read it
     ├── LocalServerError   the private Livy cannot be started or used
     ├── HistoryError       the history of submissions cannot be read or changed
@@ -34,6 +34,14 @@ class LivyError(Exception):
 
     The first line of the message gives the cause; further lines say what to do.
     """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By itself, an exception is rebuilt in another process from its message alone.
+        return _restored, (type(self), self.args, self._kept())
+
+    def _kept(self) -> dict[str, Any]:
+        """Return the attributes that go along to another process."""
+        return vars(self)
 
     def _render_traceback_(self) -> list[str]:
         """Return the message, which IPython then shows instead of a traceback."""
@@ -140,6 +148,9 @@ class BatchFailed(LivyError):
         self.batch = batch
         self.lines = tuple(lines)
 
+    def _kept(self) -> dict[str, Any]:
+        return vars(self) | {"batch": None}  # a handle stays in its process
+
 
 class BatchGone(LivyError):
     """The server forgot the batch before its end was seen.
@@ -159,3 +170,9 @@ class WaitTimeout(LivyError, TimeoutError):
 
 class WaitInterrupted(LivyError):
     """A person stopped waiting; the batches keep running, and a private Livy keeps starting."""
+
+
+def _restored(kind: type[LivyError], arguments: tuple[Any, ...], kept: dict[str, Any]) -> LivyError:
+    error = kind.__new__(kind, *arguments)
+    vars(error).update(kept)
+    return error

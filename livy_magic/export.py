@@ -86,9 +86,9 @@ def rendered(form: str, server: Server, plan: Plan) -> str:
     Raises:
         InvalidRequest: There is no such form.
     """
-    if form not in FORMS:
+    if not isinstance(form, str) or form not in FORMS:
         known = f"; there are {', '.join(FORMS)}"
-        raise InvalidRequest(f"no form is called {form!r}{nearest(form, FORMS) or known}")
+        raise InvalidRequest(f"no form is called {form!r}{nearest(str(form), FORMS) or known}")
     return FORMS[form](server, plan)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 import getpass
+import operator
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
+from types import NoneType
 from typing import Any, TypeAlias, get_args
 from weakref import WeakValueDictionary
 
@@ -16,15 +19,17 @@ from requests.auth import AuthBase
 
 from . import local
 from .batch import Batch
-from .errors import BatchGone, NotFound
+from .errors import BatchGone, ConfigError, InvalidRequest, LivyError, NotFound
 from .files import working_folder
 from .history import Entry, History, Intent, current, recorder
 from .progress import Patient, Report, silent
+from .protocol import fields
 from .protocol.client import LivyClient
+from .protocol.field_types import Count
 from .protocol.identity import is_another
-from .protocol.models import BatchId, BatchInfo, BatchRequest, is_final
+from .protocol.models import BatchId, BatchInfo, BatchRequest, argument, is_final
 from .redact import mask_url
-from .settings import Settings, profiles
+from .settings import Settings, arguments, profiles
 from .settings import load as load_settings
 from .settings.auth import build as build_auth
 from .spelling import nearest
@@ -76,30 +81,36 @@ class Livy:
         defaults: Mapping[str, Any] | None = None,
         **connection: Any,
     ) -> None:
-        self.url = url.rstrip("/")
-        self.user = user
-        self.auth = auth
+        self.url = arguments.read_url(url)
+        self.user = user = arguments.read("user", user)
+        self.auth = auth = arguments.read_auth(auth)
+        connection = arguments.read_connection(connection)
         self.connection = connection
         self.target: str | None = None
         self.client = LivyClient(self.url, auth=auth, **connection)
         self.watcher = Watcher(self.client, may_return=self.is_current)
         self.staging: Staging | None = None
-        if staging:
+        if staging is not None:
             self.staging = Staging(
-                staging,
+                arguments.read("staging", staging),
                 user=user or getpass.getuser(),
-                seen_as=staging_as,
-                options=staging_options or {},
+                seen_as=arguments.read("staging_as", staging_as),
+                options=arguments.read("staging_options", staging_options) or {},
             )
         self.settings: Settings | None = None
         self.private: local.LocalServer | None = None
-        self._defaults = dict(defaults or {})
+        self._defaults = fields.read(arguments.read("defaults", defaults) or {}, where="default")
         self._has_settled_orphans = False
         self._newest: BatchInfo | None = None  # the last batch submitted from here
         self._handles: WeakValueDictionary[BatchId, Batch] = WeakValueDictionary()
         self._shown: dict[BatchId, BatchInfo] = {}  # the batch that each id last meant here
         # Not by id alone: ids start again when a server restarts without recovery.
         self._plans: dict[_Identity, Plan] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise LivyError(
+            "a Livy stays in its process; call Livy.connect(), or Livy(…), in the other one"
+        )
 
     def __repr__(self) -> str:
         return f"Livy({mask_url(self.url)!r})"
@@ -110,7 +121,7 @@ class Livy:
         target: str | None = None,
         *,
         overrides: Mapping[str, object] | None = None,
-        report: Callable[[str], None] = print,
+        report: Callable[[str], None] | None = print,
     ) -> Livy:
         """Return the server that the settings name; if they name none, a private one.
 
@@ -123,8 +134,14 @@ class Livy:
             ConfigError: The settings do not describe a usable connection.
             LocalServerError: The private server does not start.
         """
+        if not isinstance(target, (str, NoneType)):
+            raise ConfigError(
+                f"a {type(target).__name__} names no server; write a URL, a profile's name, or local"
+            )
         settings = load_settings(target, overrides=overrides or {})
-        livy = cls._configured(settings) if settings.url else cls._private(settings, report)
+        livy = (
+            cls._configured(settings) if settings.url else cls._private(settings, report or silent)
+        )
         livy.settings = settings
         chosen = target or (overrides or {}).get("profile") or (overrides or {}).get("url")
         livy.target = str(chosen) if chosen else None
@@ -203,19 +220,24 @@ class Livy:
 
     # -- existing batches -------------------------------------------------------------------------
 
-    def batch(self, key: BatchId) -> Batch:
+    def batch(self, key: BatchId | Batch) -> Batch:
         """Return the batch with this id or name; if the server forgot it, from the history.
 
         Ids start at 0 again when Livy restarts without recovery. An id means the batch that it was
         last shown as here, else the last one submitted from here with that id, until
         :meth:`batches` has shown it as another batch.
 
+        Args:
+            key: An id or a name; a :class:`Batch` is asked for anew.
+
         Raises:
+            InvalidRequest: ``key`` is neither an id, a name nor a batch.
             NotFound: Neither the server nor the history has such a batch.
             BatchGone: The id belongs to another batch now.
             HistoryError: The history has the batch, but its log cannot be read.
             ServerError: The server does not answer the request.
         """
+        key = _batch_id(key)
         try:
             info = self.client.batch(key)
         except NotFound as problem:
@@ -289,6 +311,12 @@ class Livy:
         Raises:
             ServerError: The server's list cannot be read.
         """
+        texts = {"state": state, "name": name, "owner": owner}
+        for what, text in texts.items():
+            if not isinstance(text, (str, NoneType)):
+                raise InvalidRequest(f"{what}: {text!r} is not text")
+        if limit is not None:
+            limit = argument("limit", Count(least=0), limit)
 
         def wanted(info: BatchInfo) -> bool:
             return (
@@ -358,6 +386,7 @@ class Livy:
             StagingError: Something must be staged, but no staging folder is configured.
             LocalServerError: The folder in which the private Livy should work was removed.
         """
+        check_choice("if_exists", if_exists, get_args(IfExists))
         complete = self._planner.complete(request, defaults=defaults)
         sent, uploads = self._planner.resolved(complete, stage, silent)
         return Plan(sent, uploads, request, if_exists, stage, defaults)
@@ -395,6 +424,10 @@ class Livy:
             WaitInterrupted: A person interrupted the submission after the batch was started.
         """
         check_choice("if_exists", if_exists, get_args(IfExists))
+        if not isinstance(wait, bool):
+            raise InvalidRequest(
+                f"wait: {wait!r} is neither True nor False; Batch.wait(seconds) waits so long"
+            )
         self._settle_orphans()
         with nothing_yet():
             ready = self._ready(request, if_exists, stage, report or silent, defaults=defaults)
@@ -471,6 +504,18 @@ class Livy:
         if is_final(holder.state):
             return False
         return runs_the_same(sent, self._plans.get(_identity(holder)), self.remembered(holder))
+
+
+def _batch_id(key: Any) -> BatchId:
+    """Return what a batch is asked for by: an id or a name, or those of a handle."""
+    if isinstance(key, Batch):
+        return key.info.address
+    if isinstance(key, str) and key.strip():
+        return key
+    with suppress(TypeError):
+        if not isinstance(key, bool):
+            return operator.index(key)  # numpy's integers, too
+    raise InvalidRequest(f"{key!r} is neither the id nor the name of a batch")
 
 
 def _identity(info: BatchInfo) -> _Identity:

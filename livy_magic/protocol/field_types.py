@@ -7,12 +7,20 @@ message completes the sentence "<value> ...".
 
 from __future__ import annotations
 
+import datetime as dt
+import math
+import operator
+import os
 import re
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Number
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 from ..redact import mask_text
 from ..spelling import check_visible, first_typographic
@@ -61,9 +69,7 @@ class Text(FieldType):
             raise ValueError("is not text")
         if not value.strip():
             raise ValueError("is empty")
-        if "\0" in value:
-            raise ValueError("contains a NUL character, which no command line can carry")
-        return value
+        return _sendable(value)
 
 
 def no_path(name: str) -> str | None:
@@ -137,17 +143,39 @@ class Count(FieldType):
 
     def check(self, value: object) -> int:
         """See FieldType."""
-        if isinstance(value, bool) or not isinstance(value, int):
+        try:
+            number = operator.index(value)  # type: ignore[arg-type]
+        except TypeError:
+            number = None
+        if number is None or isinstance(value, bool):
             raise ValueError("is not a whole number")
-        if not self.least <= value <= LARGEST_INT:
+        if not self.least <= number <= LARGEST_INT:
             raise ValueError(f"is not between {self.least} and {LARGEST_INT}")
-        return value
+        return number
 
     def parse(self, text: str) -> int:
         """See FieldType."""
         if not re.fullmatch(r"[+-]?[0-9]+", text.strip()):
             raise ValueError("is not a whole number")
         return self.check(int(text))
+
+
+class Seconds(FieldType):
+    """A time to wait: a number of seconds, or a ``timedelta``."""
+
+    metavar = "SECONDS"
+
+    def check(self, value: object) -> float:
+        """See FieldType."""
+        if isinstance(value, dt.timedelta):
+            value = value.total_seconds()
+        try:
+            seconds = math.nan if isinstance(value, (str, bytes, bool)) else float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            seconds = math.nan
+        if not seconds >= 0:  # nan is not, either
+            raise ValueError("is no number of seconds")
+        return min(seconds, threading.TIMEOUT_MAX)
 
 
 class Texts(FieldType):
@@ -157,8 +185,10 @@ class Texts(FieldType):
 
     def check(self, value: object) -> tuple[str, ...]:
         """See FieldType."""
-        if isinstance(value, str) or not isinstance(value, Sequence):
+        if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
             raise ValueError("is not a list")
+        if isinstance(value, (set, frozenset)):
+            raise ValueError("is a set, which has no order; give a list")
         return tuple(self._entry(number, item) for number, item in enumerate(value, start=1))
 
     def _entry(self, number: int, value: object) -> str:
@@ -171,10 +201,11 @@ class Texts(FieldType):
 
     def item(self, value: object) -> str:
         """Return one entry of the list in its stored form, or raise ValueError."""
-        if not isinstance(value, str) or not value.strip():
+        path = path_text(value)
+        if not isinstance(path, str) or not path.strip():
             raise ValueError("is empty or no text")
-        check_visible(value)
-        return value
+        check_visible(path)
+        return _sendable(path)
 
     def parse(self, text: str) -> tuple[str, ...]:
         """See FieldType; what is empty between commas is left out, as spark-submit does."""
@@ -193,8 +224,6 @@ class Arguments(Texts):
 
     def item(self, value: object) -> str:
         """See Texts."""
-        if isinstance(value, (Mapping, Sequence)) and not isinstance(value, str):
-            raise ValueError("is neither text nor a number")
         return scalar_text(value)
 
     def parse(self, text: str) -> tuple[str, ...]:
@@ -218,10 +247,12 @@ class Conf(FieldType):
                 raise EntryError(f"spark-submit cannot read the property name {shown!r}")
             if odd := first_typographic(key):
                 raise EntryError(f"the property name {mask_text(key)!r}: {odd}")
-            if item is None or isinstance(item, (Mapping, list, tuple, set)):
-                what = "null" if item is None else "no plain value"
-                raise EntryError(f"{mask_text(key)} is {what}")
-            checked[key] = scalar_text(item)
+            if item is None:
+                raise EntryError(f"{mask_text(key)} is null")
+            try:
+                checked[key] = scalar_text(item)
+            except ValueError as problem:
+                raise EntryError(f"{mask_text(key)} {problem}") from None
         return MappingProxyType(checked)
 
     def parse(self, text: str) -> Mapping[str, str]:
@@ -237,6 +268,33 @@ class Conf(FieldType):
         return dict(value)
 
 
-def scalar_text(value: object) -> str:
-    """Return a scalar as the text that Livy makes of it: ``True`` becomes ``true``."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def scalar_text(value: Any) -> str:
+    """Return a scalar as the text that Livy makes of it: ``True`` becomes ``true``.
+
+    Raises:
+        ValueError: It is something else, such as a list.
+    """
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+        value = value.item()
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return _sendable(str.__str__(value))  # str() of an enumeration's member is its name
+    if isinstance(value, int):
+        return str(int(value))
+    if isinstance(value, os.PathLike):
+        value = path_text(value)
+    if not isinstance(value, (Number, str, dt.date, dt.time, UUID)):
+        raise ValueError("is neither text nor a number")
+    return _sendable(str(value))
+
+
+def path_text(value: object) -> object:
+    """Return the text of a path object; anything else as it is."""
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _sendable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("contains a NUL character, which no command line can carry")
+    return text

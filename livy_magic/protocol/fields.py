@@ -49,10 +49,10 @@ def read(values: Mapping[str, object], *, where: str, text: bool = False) -> dic
     """
     known: dict[str, Any] = {}
     for spelling, value in values.items():
-        field = find(spelling)
+        field = find(str(spelling))
         if field is None:
             keys = [field.metadata["json"] for field in POST_FIELDS]
-            raise InvalidRequest(f"unknown {where} {spelling!r}{nearest(spelling, keys)}")
+            raise InvalidRequest(f"unknown {where} {spelling!r}{nearest(str(spelling), keys)}")
         if field.name in known:
             raise InvalidRequest(f"{where} {field.metadata['json']} is given twice")
         known[field.name] = checked(field, value, text=text)

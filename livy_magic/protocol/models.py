@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,7 +17,7 @@ from typing import Any, TypeAlias
 
 from ..errors import InvalidRequest, NotLivy
 from ..redact import is_secret, mask_body, plain
-from ..spelling import check_visible
+from ..spelling import check_visible, nearest
 from .field_types import (
     Arguments,
     Conf,
@@ -28,6 +29,7 @@ from .field_types import (
     Text,
     Texts,
     no_path,
+    path_text,
 )
 from .log_format import end_of_known
 
@@ -59,6 +61,18 @@ class Code:
 
     text: str
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            kind = type(self.text).__name__
+            raise InvalidRequest(
+                f"Code takes source text, not a {kind}; a path is a file by itself"
+            )
+        try:
+            self.text.encode()
+        except UnicodeEncodeError as problem:
+            line = self.text.count("\n", 0, problem.start) + 1
+            raise InvalidRequest(f"line {line} of the code holds half of a character") from None
+
 
 class _File(Text):
     """The type of the application: a path or URI, or its code."""
@@ -68,7 +82,7 @@ class _File(Text):
     def check(self, value: object) -> str | Code:  # type: ignore[override]
         """See FieldType."""
         if not isinstance(value, Code):
-            check_visible(file := super().check(value))
+            check_visible(file := super().check(path_text(value)))
             return file
         if not value.text.strip():
             raise ValueError("has no code")
@@ -186,11 +200,33 @@ class BatchRequest:
     )  # fmt: skip
     extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
+    def __new__(cls, *positional: object, **values: object) -> BatchRequest:  # noqa: PYI034 -- 3.11's
+        """Refuse what ``__init__`` would, but with the name that was meant."""
+        known = [field.name for field in dataclasses.fields(cls)]
+        if positional:
+            raise InvalidRequest("BatchRequest takes its fields by name: BatchRequest(file=…)")
+        for name in values.keys() - set(known):
+            snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+            raise InvalidRequest(f"BatchRequest has no field {name!r}{nearest(snake, known)}")
+        return super().__new__(cls)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a read-only mapping is neither pickled nor copied
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        plain = {name: dict(item) for name, item in values.items() if isinstance(item, Mapping)}
+        return _request, (values | plain,)
+
     def __post_init__(self) -> None:
         for field in POST_FIELDS:
             value = getattr(self, field.name)
             if value is not None or field.name == "file":
                 object.__setattr__(self, field.name, checked(field, value))
+        if not isinstance(self.extra, Mapping) or any(type(key) is not str for key in self.extra):
+            raise InvalidRequest("extra: it is no mapping of JSON names to values")
+        try:
+            json.dumps(dict(self.extra), allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as problem:
+            raise InvalidRequest(f"extra: JSON cannot hold it: {problem}") from None
         clash = sorted(self.extra.keys() & {field.metadata["json"] for field in POST_FIELDS})
         if clash:
             raise InvalidRequest(f"extra: {clash[0]} is a field of its own; set that instead")
@@ -234,6 +270,23 @@ class BatchRequest:
 
 
 POST_FIELDS = tuple(field for field in dataclasses.fields(BatchRequest) if field.metadata)
+
+
+def _request(values: dict[str, Any]) -> BatchRequest:
+    return BatchRequest(**values)
+
+
+def argument(name: str, type_: FieldType, value: object) -> Any:
+    """Return the stored form of an argument of a public function.
+
+    Raises:
+        InvalidRequest: With its name and the bad value.
+    """
+    try:
+        return type_.check(value)
+    except ValueError as problem:
+        shown = "" if is_secret(str(value)) else f"{_shorten(repr(value))} "
+        raise InvalidRequest(f"{name}: {shown}{problem}") from None
 
 
 def checked(field: dataclasses.Field[Any], value: object, *, text: bool = False) -> Any:

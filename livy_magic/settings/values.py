@@ -79,6 +79,8 @@ def _url(value: object, where: str, _: Environ) -> str:
 def _text(value: object, where: str, _: Environ = MappingProxyType({})) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ConfigError(f"{where}: it is empty, or no text")
+    if not value.isprintable():  # half a character, a line break
+        raise ConfigError(f"{where}: it has a character that cannot be shown")
     return value.strip()
 
 

@@ -65,8 +65,12 @@ class Planner:
         """Return the request with the private server's properties and the profile's defaults.
 
         Raises:
+            InvalidRequest: ``request`` is not a BatchRequest.
             LocalServerError: The folder in which the private server should work was removed.
         """
+        if not isinstance(request, BatchRequest):
+            what = f"a {type(request).__name__} is no BatchRequest"
+            raise InvalidRequest(f"{what}; for example BatchRequest(file='hdfs:///jobs/etl.py')")
         layers: list[Mapping[str, Any]] = []
         if self._private is not None:
             layers.append({"conf": self._private.submission_conf()})
@@ -114,13 +118,13 @@ class Planner:
             threading.Thread(target=_tidy, args=[self._staging], daemon=True).start()
 
 
-def check_choice(what: str, choice: str, known: tuple[str, ...]) -> None:
+def check_choice(what: str, choice: object, known: tuple[str, ...]) -> None:
     """Check that a word is one of the known choices.
 
     Raises:
         InvalidRequest: It is not; the message lists the choices.
     """
-    if choice not in known:
+    if not isinstance(choice, str) or choice not in known:
         raise InvalidRequest(f"{what}: {choice!r} is none of {', '.join(known)}")
 
 

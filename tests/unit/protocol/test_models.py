@@ -78,7 +78,10 @@ def test_extra_members_for_other_servers_are_sent_as_they_are():
         ({"args": [["nested"]]}, "args: entry 1 is neither text nor a number"),
         ({"conf": ["spark.a=b"]}, "is not a mapping"),
         ({"conf": {"spark.a": None}}, "conf: spark.a is null; for example"),
-        ({"conf": {"spark.a": {"b": 1}}}, "conf: spark.a is no plain value; for example"),
+        (
+            {"conf": {"spark.a": {"b": 1}}},
+            "conf: spark.a is neither text nor a number; for example",
+        ),
         ({"conf": {"": "b"}}, "property name"),
         ({"extra": {"jars": []}}, "jars is a field of its own"),
     ],
