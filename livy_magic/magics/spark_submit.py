@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from glob import glob
+from io import TextIOWrapper
 from pathlib import Path
 
 from IPython.core.error import UsageError
@@ -194,7 +195,9 @@ class Properties:
         import javaproperties  # imported late: only --properties-file needs it
 
         try:
-            with opened(expanded(file)) as content:
+            with TextIOWrapper(
+                opened(expanded(file)), encoding="utf-8"
+            ) as content:  # as Spark does
                 read = javaproperties.load(content)
         except (OSError, ValueError) as problem:
             cause = getattr(problem, "strerror", None) or "it is no properties file"

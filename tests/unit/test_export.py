@@ -25,6 +25,7 @@ from livy_magic.local.cookie import SignedCookie
 from livy_magic.local.server import LocalServer
 from livy_magic.magics.cell import parse_cell
 from livy_magic.magics.options import CELL, FILE, parse, words_of
+from livy_magic.protocol.field_types import no_path
 from livy_magic.redact import MASK, is_secret, mask_args, mask_text, plain
 from livy_magic.spelling import first_typographic
 
@@ -323,7 +324,10 @@ plain_requests = st.builds(
     BatchRequest,
     file=st.sampled_from(["hdfs:///a.py", "s3://b/it's$x.jar"]),
     args=st.none() | st.lists(kept, max_size=5).filter(lambda args: mask_args(args) == args),
-    name=st.none() | given_text.filter(lambda name: name.isprintable() and not name.isdecimal()),
+    name=st.none()
+    | given_text.filter(
+        lambda name: name.isprintable() and not name.isdecimal() and not no_path(name)
+    ),
     class_name=st.none() | given_text,
     jars=st.none() | uris,
     files=st.none() | uris,

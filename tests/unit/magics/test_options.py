@@ -225,12 +225,13 @@ visible = texts.filter(lambda text: not first_typographic(text))
 paths = visible.filter(lambda path: path == path.strip() and "," not in path)
 path_lists = st.lists(paths, min_size=1)
 keys = visible.filter(lambda key: key == key.strip() and "=" not in key)
+sendable = st.text().filter(lambda text: "\0" not in text)
 sizes = st.from_regex(r"[1-9][0-9]{0,5}[kmgtKMGT]", fullmatch=True)
 counts = st.integers(1, 2**31 - 1)
 requests = st.fixed_dictionaries(
     {"file": visible},
     optional={
-        "args": st.lists(st.text(), min_size=1),
+        "args": st.lists(sendable, min_size=1),
         "class_name": texts,
         "name": names,
         "py_files": path_lists,
@@ -244,7 +245,7 @@ requests = st.fixed_dictionaries(
         "num_executors": st.integers(0, 2**31 - 1),
         "queue": texts,
         "proxy_user": texts,
-        "conf": st.dictionaries(keys, st.text(), min_size=1),
+        "conf": st.dictionaries(keys, sendable, min_size=1),
     },
 ).map(lambda values: BatchRequest(**values))
 
