@@ -99,7 +99,10 @@ def _compiles(code: str, flags: int) -> bool:
 def _check_no_ipython(code: str, first_line: int) -> None:
     """Refuse what IPython would have to turn into Python first."""
     before = code.splitlines(keepends=True)
-    after = TransformerManager().transform_cell(code).splitlines(keepends=True)
+    try:
+        after = TransformerManager().transform_cell(code).splitlines(keepends=True)
+    except SyntaxError:  # what IPython cannot read either
+        return
     changed = next((n for n, line in enumerate(before) if after[n : n + 1] != [line]), None)
     if changed is None or (changed == len(before) - 1 and before[-1] + "\n" == after[changed]):
         return

@@ -81,10 +81,21 @@ def expanded(text: str, namespace: Mapping[str, object], unclosed: int) -> tuple
 
 def _variable(name: str, written: str, namespace: Mapping[str, object]) -> str:
     if name in namespace:
-        return str(namespace[name])
+        return _text(lambda: str(namespace[name]), written)
     if not name.isidentifier():
         return written
     raise _not_defined(name, written)
+
+
+def _text(make: Callable[[], str], written: str) -> str:
+    """Return a text that the user's own code makes; what that raises is told."""
+    try:
+        return make()
+    except Exception as problem:  # noqa: BLE001 -- it may be anything
+        told = " ".join(mask_text(f"{type(problem).__name__}: {problem}").split())
+        raise UsageError(
+            f"{written}: {told}; to mean it literally: {_literally(written)}"
+        ) from None
 
 
 def _not_defined(name: str, written: str) -> UsageError:
@@ -149,14 +160,12 @@ def _evaluated(field: Field, written: str, first: str, namespace: Mapping[str, o
     if first not in namespace and not hasattr(builtins, first):
         raise _not_defined(first, written)
     spec, _ = expanded(field.spec, namespace, 0)
-    try:
+
+    def make() -> str:
         value = eval(field.expression, names)  # noqa: S307 -- the user's own code, as in IPython's magics
         return format(_CONVERSIONS[field.conversion](value), spec)
-    except Exception as problem:  # noqa: BLE001 -- whatever the user's code raises is told
-        told = " ".join(mask_text(f"{type(problem).__name__}: {problem}").split())
-        raise UsageError(
-            f"{written}: {told}; to mean it literally: {_literally(written)}"
-        ) from None
+
+    return _text(make, written)
 
 
 def _check_no_expression(text: str, first: str, namespace: Mapping[str, object]) -> None:

@@ -109,6 +109,7 @@ def test_nothing_but_a_usage_error_comes_and_never_for_what_compiles(code):
         ("print 'x'", "line 2 of the cell: Missing parentheses in call to 'print'"),
         ("x = 1\nx = (\n", "line 3 of the cell: '(' was never closed"),
         ("x = '''\n!ls\n", "line 2 of the cell: unterminated triple-quoted string literal"),
+        ("  y = 1\n x\n!ls 'a", "line 2 of the cell: unexpected indent"),
         ("print(“x”)", "line 2 of the cell: invalid character '“' (U+201C)"),
     ],
 )
