@@ -87,7 +87,7 @@ notebooks: $(TEST)
 	$(BIN)/python -m pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg notebooks
 
 wheels: $(TEST)
-	$(BIN)/python -m pytest tests/wheels
+	$(BIN)/python -m pytest --verbose tests/wheels
 
 $(TEST): pyproject.toml | same-python
 	@echo "Installing livy-magic, its tests and its private Livy (about 700 MB; a few minutes the first time) ..."

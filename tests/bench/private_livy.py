@@ -64,7 +64,7 @@ def figures() -> Iterator[Figure]:
         "Livy alone",
         *in_turns(_start, _livy_alone, _STARTS),
         alone,
-        1.5,
+        1.0,
         "s",
     )
     with tempfile.TemporaryDirectory() as folder, _shell() as shell:
