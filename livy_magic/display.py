@@ -13,7 +13,7 @@ from .protocol.models import BatchInfo, is_final, is_success
 from .redact import plain
 from .watch.snapshot import Snapshot
 
-SHORT = 40  # characters of a cell that stays on one line
+SHORT, LONG = 16, 60  # characters of a cell that stays on one line, and of one that needs room
 MINUTE = 60.0  # seconds
 FROM_HISTORY = "Livy has forgotten it; from the history"
 LONGEST_LINE = 2000  # characters of one log line that a card, a wait or the panel shows
@@ -221,8 +221,11 @@ def _html(rows: Sequence[Sequence[str]], none: str) -> str:
 
 def _cell(tag: str, text: str) -> str:
     title = f' title="{html.escape(text.full)}"' if isinstance(text, _Cell) else ""
-    wrap = "white-space:nowrap" if len(text) <= SHORT else "min-width:20em;overflow-wrap:anywhere"
-    style = f"text-align:left;{wrap}"
+    style = "text-align:left"
+    if len(text) <= SHORT:
+        style += ";white-space:nowrap"
+    elif len(text) > LONG:
+        style += ";min-width:20em;overflow-wrap:anywhere"
     return f'<{tag} style="{style}"{title}>{html.escape(text)}</{tag}>'
 
 

@@ -139,7 +139,7 @@ def _launched(
     folder: ServerFolder, progress: Report, *, ui: bool, spark_submit: Path | None
 ) -> LocalServer:
     """Start the server, or wait for the one that another kernel is starting."""
-    began, took = time.monotonic(), ""
+    began = time.monotonic()
     launches = 0
     private(folder.path.parent)
     while (server := _running(folder)) is None:
@@ -153,10 +153,10 @@ def _launched(
             launches += 1
             _launch(folder, progress, ui=ui, spark_submit=spark_submit)
             began = time.monotonic()  # what was fetched has been told
-        took = f"{time.monotonic() - began:.0f} s"
-        progress(Progress(f"{_STARTING}, {took} so far", _STARTING))
+        took = time.monotonic() - began
+        progress(Progress(f"{_STARTING}, {took:.0f} s so far", _STARTING))
         time.sleep(_LOOK)
-    progress(Progress(f"the private Livy has started in {took}", _STARTING, 1.0))
+    progress(Progress("the private Livy has started", _STARTING, 1.0))
     return server
 
 
