@@ -15,21 +15,25 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..batch import Batch
 from .card import Shown
 from .history_warnings import HistoryWarnings
-from .magics import LivyMagics
+from .magics import Chosen, LivyMagics
 from .tables import BatchList
 
 _history_log = logging.getLogger("livy_magic.history")
 _warnings = HistoryWarnings()
+_chosen: WeakKeyDictionary[Any, Chosen] = WeakKeyDictionary()  # by shell, after an unload
 
 
 def load(shell: Any) -> None:
     """Register the magics, and the card as the way a Batch shows."""
     shell.register_magics(LivyMagics)
     magics = shell.magics_manager.registry[LivyMagics.__name__]
+    if shell in _chosen:
+        magics.go_on(_chosen[shell])
     shell.Completer.custom_matchers.append(magics.matcher)
     _history_log.addHandler(_warnings)
     shell.events.register("post_run_cell", _warnings.show)
@@ -50,6 +54,7 @@ def unload(shell: Any) -> None:
     magics = shell.magics_manager.registry.pop(LivyMagics.__name__, None)
     if magics is None:
         return
+    _chosen[shell] = magics.chosen()
     magics.close()
     shell.Completer.custom_matchers.remove(magics.matcher)
     _history_log.removeHandler(_warnings)

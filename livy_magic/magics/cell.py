@@ -139,16 +139,9 @@ def _read_yaml(top: list[str]) -> dict[str, Any]:
     """Return the cell options; all scalars stay text, so that 1.50 and 2026-01-01 stay themselves."""
     import yaml  # only a cell with options needs it
 
-    class Loader(yaml.BaseLoader):
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            keys = [key.value for key, _ in node.value]
-            for index, (key, _) in enumerate(node.value):
-                if key.value in keys[:index]:
-                    raise yaml.MarkedYAMLError(
-                        problem=f"{key.value} is given twice", problem_mark=key.start_mark
-                    )
-            return super().construct_mapping(node, deep=deep)
+    from ..yaml_text import TextLoader  # as above
 
+    class Loader(TextLoader):
         def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
             plain = isinstance(node, yaml.ScalarNode) and node.style is None
             if plain and node.value in _NULLS:

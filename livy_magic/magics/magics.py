@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
@@ -20,7 +20,7 @@ from ..export import rendered
 from ..history import current, recorder
 from ..livy import Livy
 from ..protocol import fields
-from ..protocol.models import STATES, BatchRequest, Code
+from ..protocol.models import STATES, BatchId, BatchRequest, Code
 from ..redact import mask_text, plain
 from ..settings import describe
 from ..spelling import nearest
@@ -58,6 +58,9 @@ if TYPE_CHECKING:
 
 # Properties by which a batch on the private Livy runs on another Python than the notebook.
 _PYTHONS = frozenset({"spark.pyspark.python", "spark.pyspark.driver.python"})
+# The server that was chosen; of the last batch submitted, its server and its address.
+Chosen: TypeAlias = tuple[str | None, tuple[str | None, BatchId] | None]
+
 SHOWN = 100  # submissions that %livy_history shows unless told otherwise
 
 
@@ -93,6 +96,7 @@ class LivyMagics(Magics):
         self._panels: dict[Livy, LivyPanel] = {}  # one for each server
         self._last: Batch | None = None
         self.shown = Shown()
+        self._last_before: tuple[str | None, BatchId] | None = None  # its server, and its address
         self._settings = [
             name
             for name, trait in type(self).class_own_traits().items()
@@ -100,6 +104,16 @@ class LivyMagics(Magics):
         ]
         self.observe(lambda _: self.close(), names=self._settings)
         self.matcher = matcher(self._known_batches)
+
+    def chosen(self) -> Chosen:
+        """Return what the instance after a ``%reload_ext`` is to go on with."""
+        if self._last is None:
+            return self._target, self._last_before
+        return self._target, (self._last.server.target, self._last.info.address)
+
+    def go_on(self, chosen: Chosen) -> None:
+        """Take over what the instance before had chosen."""
+        self._target, self._last_before = chosen
 
     def close(self) -> None:
         """Forget the servers, and stop watching; batches run on."""
@@ -453,6 +467,9 @@ class LivyMagics(Magics):
     def _batch(self, word: str | None = None) -> Batch:
         """Return the batch that a word of the line means: a variable, an id or a name."""
         if word is None:
+            if self._last is None and self._last_before is not None:
+                target, address = self._last_before
+                self._last = self._server(target).batch(address)
             if self._last is None:
                 raise UsageError("which batch? None was submitted here yet: give an id or a name")
             return self._last

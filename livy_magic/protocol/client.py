@@ -424,8 +424,11 @@ def _no_answer(failure: requests.RequestException, line: str) -> Unreachable:
     return Unreachable(f"{line}: {cause}", request=line, sent=not unsent)
 
 
-def _tail(failure: object) -> str:
+def _tail(failure: Any) -> str:
     """Return the innermost message of urllib3's nested exceptions."""
+    inner = [one for one in getattr(failure, "args", ()) if isinstance(one, BaseException)]
+    if inner:
+        return _tail(inner[-1])
     text = mask_url(str(failure)).replace("\n", " ")
     return text.rpartition("> : ")[2].rpartition("Failed to establish a new connection: ")[2][:300]
 

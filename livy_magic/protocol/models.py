@@ -366,14 +366,17 @@ class BatchInfo:
         Raises:
             NotLivy: The answer has no id, so it does not describe a batch.
         """
-        if not isinstance(value, dict) or not isinstance(value.get("id"), (int, str)):
+        name = _text(value.get("name")) if isinstance(value, dict) else None
+        id_ = value.get("id", name) if isinstance(value, dict) else None
+        id_ = name if id_ is None else id_  # Livy finds a batch by either
+        if not isinstance(value, dict) or not isinstance(id_, (int, str)):
             raise NotLivy(f"{request}: the answer describes no batch", request=request)
         app_info = value.get("appInfo")
         app_info = app_info if isinstance(app_info, dict) else {}
         return cls(
-            id=value["id"],
+            id=id_,
             state=_text(value.get("state")) or "unknown",
-            name=_text(value.get("name")),
+            name=name,
             owner=_text(value.get("owner")),
             proxy_user=_text(value.get("proxyUser")),
             app_id=_text(value.get("appId")),

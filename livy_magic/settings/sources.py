@@ -220,12 +220,13 @@ class Files:
 
 
 def _content(path: Path) -> Mapping[str, Any]:
-    import yaml  # imported late: only a file of profiles needs it
+    import yaml  # only needed if there is a profiles file
+
+    from ..yaml_text import TextLoader  # as above
 
     try:
-        # BaseLoader yields only text, lists and mappings: 1.50 stays 1.50
         with opened(path) as file:
-            content = yaml.load(file.read(), Loader=yaml.BaseLoader)  # noqa: S506
+            content = yaml.load(file.read(), Loader=TextLoader)  # noqa: S506
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
@@ -235,6 +236,8 @@ def _content(path: Path) -> Mapping[str, Any]:
         raise ConfigError(f"{_short(path)}, line {line}: {error.problem}") from None
     except yaml.YAMLError:
         raise ConfigError(f"{_short(path)}: it is no text in UTF-8") from None
+    except RecursionError:
+        raise ConfigError(f"{_short(path)}: it nests too deeply, or holds itself") from None
     content = mapping(content or {}, _short(path))
     for key in content:
         if key not in ("default", "profiles"):

@@ -153,7 +153,7 @@ def test_one_json_object_is_a_post_body():
          "cell options, line 3 of the cell: a tab; YAML wants spaces"),
         ("#| name: x\n\n#| name: y\nx = 1", "cell options, line 4 of the cell: name is given twice"),
         ("#| conf:\n#|   a: 1\n#|   a: 2\nx = 1", "cell options, line 4 of the cell: a is given twice"),
-        ("#| [a]: b\nx = 1", "cell options, line 2 of the cell: found unhashable key"),
+        ("#| [a]: b\nx = 1", "cell options, line 2 of the cell: a name is text"),
         ("#| name: \x07\nx = 1",
          "cell options: unacceptable character #x0007: special characters are not allowed"),
         ("#| if-exists: fail\n#| if_exists: fail\nx = 1", "cell option if-exists is given twice"),

@@ -334,3 +334,14 @@ def test_a_list_that_shrinks_underneath_is_listed_without_repeats_or_gaps(client
 def test_a_total_that_is_wrong_or_missing_is_no_failure(client, wire):
     wire.get(f"{URL}/batches", json={"from": 0, "sessions": [{"id": 1, "state": "dead"}]})
     assert client.page().total == 1
+
+
+def test_a_proxy_that_refuses_is_told_in_plain_words():
+    proxies = {"http": "http://127.0.0.1:1", "https": "http://127.0.0.1:1"}
+    for scheme in proxies:
+        with pytest.raises(Unreachable) as caught:
+            LivyClient(f"{scheme}://livy.test", proxies=proxies).version()
+        assert str(caught.value) == (
+            f"GET {scheme}://livy.test/version: the proxy did not let the request through:"
+            " [Errno 111] Connection refused"
+        )

@@ -74,3 +74,18 @@ def test_half_an_answer_is_none(cut: int, known: bool) -> None:
 def test_what_is_no_list_of_batches_is_said_to_be_none(value: object) -> None:
     with pytest.raises(NotLivy):
         read(ListCache(), json.dumps(value))
+
+
+def test_a_view_without_an_id_goes_by_its_name() -> None:
+    batches = read(ListCache(), answer([{"id": None, "name": "a"}, {"name": "b"}, {"id": 3}]))
+    assert [info.id for info in batches] == ["a", "b", 3]
+
+
+def test_what_has_neither_id_nor_name_is_left_out_of_the_list_and_told_once(caplog) -> None:
+    cache, odd = ListCache(), [{"id": 1}, {"state": "dead"}, None, {"id": 2}]
+    for sessions in (odd, odd, [*odd, {"id": 3}]):
+        assert [info.id for info in read(cache, answer(sessions))][:2] == [1, 2]
+    told = "GET /batches: what has neither id nor name is left out of the list"
+    assert [record.getMessage() for record in caplog.records] == [told]
+    with pytest.raises(NotLivy):
+        read(ListCache(), answer([{"status": "UP"}]))

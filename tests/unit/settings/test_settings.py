@@ -725,3 +725,43 @@ def test_whatever_stands_around_it_a_password_is_never_shown(before, after, sche
     else:
         shown = repr(settings) + str(describe(settings)) + str(settings.origins)
     assert secret not in shown
+
+
+# -- YAML
+
+
+def test_a_profile_takes_over_another_ones_settings_by_a_merge_key(tmp_path):
+    (tmp_path / "livy_magic.yaml").write_text(
+        "profiles:\n"
+        "  test: &test\n    url: http://test.example\n    defaults: &small {queue: low, numExecutors: 1}\n"
+        "  prod:\n    <<: *test\n    url: http://prod.example\n"
+        "    defaults:\n      <<: [{queue: high}, *small]\n      executorCores: 2\n"
+    )
+    prod = load("prod", environ={}, config_path=[tmp_path])
+    assert prod.url == "http://prod.example"
+    assert prod.defaults == {"queue": "high", "num_executors": 1, "executor_cores": 2}
+    assert load("test", environ={}, config_path=[tmp_path]).defaults["queue"] == "low"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        ("profiles:\n  a: {url: http://a}\n  a: {url: http://b}\n", 3, "a is given twice"),
+        ("profiles:\n  a:\n    url: http://a\n    timeout: 3\n    url: http://b\n", 5, "url is given twice"),
+        ("default: a\ndefault: b\n", 2, "default is given twice"),
+        ("profiles:\n  a:\n    <<: {url: http://a, url: http://b}\n", 3, "url is given twice"),
+        ("profiles:\n  a:\n    <<: text\n", 3, "<< takes a mapping, or a list of them"),
+        ("profiles:\n  [a]: {url: http://a}\n", 2, "a name is text"),
+    ],
+)  # fmt: skip
+def test_a_key_that_is_given_twice_is_refused_with_its_line(text, line, problem, tmp_path):
+    (tmp_path / "livy_magic.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        profiles([tmp_path])
+    assert str(caught.value) == f"~/livy_magic.yaml, line {line}: {problem}"
+
+
+def test_a_mapping_that_holds_itself_is_refused(tmp_path):
+    (tmp_path / "livy_magic.yaml").write_text("profiles: &a\n  <<: *a\n")
+    with pytest.raises(ConfigError, match="nests too deeply, or holds itself"):
+        profiles([tmp_path])
