@@ -1,7 +1,7 @@
 """The notebook side: magics, their lines and cells, and what they display.
 
-In reading order: ``magics`` (each parses, calls, returns), ``line``, ``references`` and ``scope`` (its
-words, and the variables in them), ``options`` and ``spark_submit`` (what the words mean), ``cell``,
+In reading order: ``magics`` (each parses, calls, returns), ``line``, ``references``, ``scope`` and
+``in_hand`` (its words, and the variables in them), ``options`` and ``spark_submit`` (what the words mean), ``cell``,
 ``python_code``, ``parameters`` and ``application`` (a cell, whether its code is Python, the values for
 it, and the file that it becomes),
 ``completion``, ``in_place`` (what changes where it stands), ``waiting``, ``progress_bar`` and

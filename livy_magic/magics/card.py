@@ -107,13 +107,13 @@ _updates = _Updates()
 
 
 class Shown:
-    """How batches show that a magic returns, unless the running cell shows them already."""
+    """How batches show that a magic returns, unless the running cell shows them, or is to be quiet."""
 
     def __init__(self) -> None:
         self._already: list[Batch | BatchList] = []
 
     def add(self, result: Batch | BatchList) -> None:
-        """Take note of what the running cell shows."""
+        """Have a result of the running cell not displayed once more."""
         self._already.append(result)
 
     def clear(self, *_cell: object) -> None:
@@ -128,4 +128,4 @@ class Shown:
     def batches(self, batches: BatchList) -> None:
         """Display nothing where batches are shown already; else leave it to others."""
         if not any(batches is shown for shown in self._already):
-            raise NotImplementedError  # IPython's way to say so
+            raise NotImplementedError  # IPython's way to leave it to others

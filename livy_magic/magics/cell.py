@@ -110,7 +110,8 @@ def parse_cell(cell: str, *, line_file: str | None = None) -> Cell:
 
 def _check_no_options(code: str, first_line: int) -> None:
     """Refuse options below code; within a text of several lines they are none."""
-    with suppress(tokenize.TokenError, SyntaxError):  # the batch will say so, in its traceback
+    # The batch will say so, in its traceback; Python 3.13 raises SystemError at a NUL.
+    with suppress(tokenize.TokenError, SyntaxError, SystemError):
         for token in tokenize.generate_tokens(io.StringIO(code).readline):
             if token.type == tokenize.COMMENT and token.line.startswith(MARK):
                 line = first_line + token.start[0] - 1

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from IPython.core.error import UsageError
 
-from ..batch import Batch
 from ..history import History, current
+from .in_hand import InHand
 from .options import Parsed
 
 DAY = 86400.0  # seconds
 
 
-def forget(parsed: Parsed, names: Mapping[str, Any]) -> str:
+def forget(parsed: Parsed) -> str:
     """Remove what the line names from the history, and return a line about it.
 
     Args:
         parsed: The line.
-        names: The variables that a word can mean.
 
     Raises:
         UsageError: It does not say what, or the history has no such batch.
@@ -34,19 +31,21 @@ def forget(parsed: Parsed, names: Mapping[str, Any]) -> str:
     before = None if older is None else time.time() - older * DAY
     known = current()
     size = known.size()
-    key = _key(known, parsed.rest[0], names) if parsed.rest else None
+    key = _key(known, parsed.rest[0]) if parsed.rest else None
     count = known.forget(key=key, name=name, before=before)
     freed = max(0, size - known.size())
     return f"forgot {count} submission{'' if count == 1 else 's'}, freed {freed / 1e6:.1f} MB"
 
 
-def _key(known: History, word: str, names: Mapping[str, Any]) -> int:
+def _key(known: History, word: str) -> int:
     """Return the key of the newest submission that a word of the line means."""
-    named = names.get(word)
-    if isinstance(named, Batch):
-        if named.key is None:
+    if isinstance(word, InHand):
+        batch, *others = word.batches
+        if others:
+            raise UsageError(f"{word} holds {1 + len(others)} batches: name one at a time")
+        if batch.key is None:
             raise UsageError(f"{word} is not in the history")
-        return named.key
+        return batch.key
     found = [
         entry
         for entry in known.entries()

@@ -27,6 +27,7 @@ from ..spelling import nearest
 from .card import Shown
 from .completion import matcher
 from .forget import forget
+from .in_hand import InHand, in_hand
 from .in_place import Reports
 from .line import expand
 from .options import (
@@ -248,11 +249,11 @@ class LivyMagics(Magics):
 
         The log of each stays readable: %livy_log NAME.
         """
-        parsed = self._parse(line, HISTORY, most=1 if "--forget" in line else 0)
+        parsed = self._parse(line, HISTORY, most=1 if "--forget" in line else 0, batches=True)
 
         recorder.flush()
         if parsed.has("forget"):
-            print(forget(parsed, self._names()))
+            print(forget(parsed))
             return None
         if parsed.has("older") or parsed.has("all"):
             raise UsageError("--older and --all go with --forget")
@@ -274,8 +275,12 @@ class LivyMagics(Magics):
 
         %livy_log [BATCH] [-f] [--tail N] [--output]
         """
-        parsed = self._parse(line, LOG, most=1)
-        batch = self._batch(*parsed.rest)
+        parsed = self._parse(line, LOG, most=1, batches=True)
+        batch, *others = self._batches(parsed.rest)
+        if others:
+            raise UsageError(
+                f"{parsed.rest[0]} holds {1 + len(others)} batches: %livy_log shows one at a time"
+            )
         if parsed.has("follow") and parsed.has("tail"):
             raise UsageError("a log is either followed, --follow, or shown from its end, --tail N")
         if parsed.has("follow"):
@@ -293,8 +298,8 @@ class LivyMagics(Magics):
 
         %livy_wait [BATCH …] [--timeout SECONDS]
         """
-        parsed = self._parse(line, WAIT)
-        batches = [self._batch(word) for word in parsed.rest] or [self._batch()]
+        parsed = self._parse(line, WAIT, batches=True)
+        batches = self._batches(parsed.rest)
         wait(batches, parsed.get("timeout"))
         result = batches[0] if len(batches) == 1 else BatchList(batches)
         self.shown.add(result)
@@ -307,8 +312,8 @@ class LivyMagics(Magics):
 
         %livy_kill [BATCH …]
         """
-        parsed = self._parse(line, ())
-        for batch in [self._batch(word) for word in parsed.rest] or [self._batch()]:
+        parsed = self._parse(line, (), batches=True)
+        for batch in self._batches(parsed.rest):
             before = render.status_line(batch.snapshot)
             had_ended = batch.done
             batch.kill()
@@ -389,10 +394,24 @@ class LivyMagics(Magics):
         *,
         most: int | None = None,
         first: str | None = None,
+        batches: bool = False,
     ) -> Parsed:
+        """Return what a line says, its words expanded.
+
+        Args:
+            line: The line.
+            options: What the magic takes.
+            most: How many other words it may have; any number unless given.
+            first: See :func:`~livy_magic.magics.options.parse`.
+            batches: Whether its other words are batches.
+        """
         words, names = words_of(line, options, first=first), self._names()
-        # $SPARK_HOME/bin/spark-submit is no variable of the notebook's
-        expanded = [word if is_program(word) else expand(word, names) for word in words]
+        held = [in_hand(word, names) if batches else None for word in words]
+        expanded = [
+            # $SPARK_HOME/bin/spark-submit is no variable of the notebook's
+            found or (word if is_program(word) else expand(word, names))
+            for word, found in zip(words, held, strict=True)
+        ]
         parsed = parse(expanded, options, first=first)
         if parsed.command:
             check_patterns(words[len(words) - len(parsed.rest) :])
@@ -433,6 +452,10 @@ class LivyMagics(Magics):
         literal: bool = False,
         complaint: str | None = None,
     ) -> Batch | None:
+        """Submit a request, or print what would be sent; return the batch, if there is one.
+
+        What the cell shows already, or is to be quiet about, is not displayed when it is returned.
+        """
         quiet = parsed.has("quiet")
         if not quiet:
             print_lines([*parsed.notes, *conf_notes(values.get("conf", {}))])
@@ -461,22 +484,24 @@ class LivyMagics(Magics):
             follow(batch, output=False)
         elif parsed.has("wait"):
             wait([batch], quiet=quiet)
+        if quiet or parsed.has("wait"):
             self.shown.add(batch)
-        return None if quiet else batch
+        return batch
 
-    def _batch(self, word: str | None = None) -> Batch:
-        """Return the batch that a word of the line means: a variable, an id or a name."""
-        if word is None:
+    def _batches(self, words: Sequence[str]) -> list[Batch]:
+        """Return the batches that words mean: variables, ids and names; the last one, if there are none."""
+        if not words:
             if self._last is None and self._last_before is not None:
                 target, address = self._last_before
                 self._last = self._server(target).batch(address)
             if self._last is None:
                 raise UsageError("which batch? None was submitted here yet: give an id or a name")
-            return self._last
-        named = self._names().get(word)
-        if isinstance(named, Batch):
-            return named
-        return self._server().batch(word)
+            return [self._last]
+        found: dict[Batch, None] = {}  # each once, in order
+        for word in words:
+            held = word.batches if isinstance(word, InHand) else [self._server().batch(word)]
+            found |= dict.fromkeys(held)
+        return list(found)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from typing import Any, get_args
 from IPython.core.error import UsageError
 
 from ..export import FORMS
-from ..protocol.field_types import Count, FieldType, Text, Texts
+from ..protocol.field_types import Count, FieldType, Seconds, Text, Texts
 from ..protocol.fields import BY_FLAG
 from ..protocol.models import checked
 from ..redact import mask_text
@@ -234,7 +234,9 @@ LOG = (
     Option("--output", "only what the program itself printed"),
 )
 
-WAIT = (Option("--timeout", "wait no longer", metavar="SECONDS", type=Count()),)
+WAIT = (
+    Option("--timeout", "wait no longer: 90, 0.5, 5m, 1h30m", metavar="SECONDS", type=Seconds()),
+)
 
 PANEL = (
     Option("--side", "in JupyterLab's side bar"),

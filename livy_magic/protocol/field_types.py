@@ -160,6 +160,10 @@ class Count(FieldType):
         return self.check(int(text))
 
 
+_N = r"\d+(?:\.\d+)?"
+_TIME = re.compile(rf"(?:({_N})h)?(?:({_N})m(?:in)?)?(?:({_N})s)?", re.IGNORECASE)
+
+
 class Seconds(FieldType):
     """A time to wait: a number of seconds, or a ``timedelta``."""
 
@@ -176,6 +180,19 @@ class Seconds(FieldType):
         if not seconds >= 0:  # nan is not, either
             raise ValueError("is no number of seconds")
         return min(seconds, threading.TIMEOUT_MAX)
+
+    def parse(self, text: str) -> float:
+        """See FieldType."""
+        try:
+            return self.check(float(text))
+        except ValueError:
+            parts = _TIME.fullmatch(text.strip())
+            if not parts or not any(parts.groups()):
+                raise ValueError(
+                    "is no time: a number of seconds, or one like 5m or 1h30m"
+                ) from None
+            hours, minutes, seconds = (float(part or 0) for part in parts.groups())
+            return self.check(3600 * hours + 60 * minutes + seconds)
 
 
 class Texts(FieldType):

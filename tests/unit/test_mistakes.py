@@ -47,7 +47,7 @@ MISTAKES = {
     "%livy_submit -o 1st job.py": "UsageError: --out NAME: '1st' is no variable name",
     "%livy_submit --param DAY=1 job.py": "UsageError: --param is for %%livy_batch: a file has no cell to put it in",
     "%livy_submit --keytab x job.py": "UsageError: --keytab is refused: the server logs in to Kerberos itself, and a keytab should not travel",
-    "%livy_wait --timeout 5m": "UsageError: --timeout SECONDS: '5m' is not a whole number",
+    "%livy_wait --timeout 5m": "UsageError: which batch? None was submitted here yet: give an id or a name",
     # -- values
     "%livy_submit --executor-memory 2.5g job.py": "InvalidRequest: executorMemory: '2.5g' is no memory size: a whole number and k, m, g or t; for example 4g",
     "%livy_submit --conf spark.a\u200b=1 job.py": "UsageError: column 15: U+200B is an invisible sign; delete it, or put straight quotes around a word that is to have it",
