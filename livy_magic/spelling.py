@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 _QUOTES = dict.fromkeys("“”„‟", '"') | dict.fromkeys("‘’‚‛", "'")
 _DASHES = "‐‑‒–—―−﹣－"
-_INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+"""The signs that show as nothing."""
 
-TYPOGRAPHIC = f"{''.join(_QUOTES)}{_DASHES}{_INVISIBLE}"
+TYPOGRAPHIC = f"{''.join(_QUOTES)}{_DASHES}{INVISIBLE}"
 """The signs that a chat or a word processor puts in place of those that were typed."""
 
 
@@ -50,6 +51,6 @@ def check_visible(text: str) -> None:
     Raises:
         ValueError: Its text completes the sentence "<text> ...".
     """
-    found = next((sign for sign in text if sign in _INVISIBLE), None)
+    found = next((sign for sign in text if sign in INVISIBLE), None)
     if found is not None:
         raise ValueError(f"has an invisible sign, U+{ord(found):04X}; delete it")

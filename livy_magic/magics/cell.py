@@ -18,14 +18,14 @@ from ..errors import InvalidRequest
 from ..protocol.fields import find, read
 from ..protocol.models import POST_FIELDS
 from ..redact import is_secret, mask_text
-from ..spelling import first_typographic, nearest
+from ..spelling import INVISIBLE, TYPOGRAPHIC, first_typographic, nearest, typographic
 from .line import split
 from .options import CELL, SPARK_SUBMIT, Option
 from .python_code import complaint
 from .spark_submit import REFUSED, Properties, is_command
 
 MARK = "#|"
-_ALMOST_MARK = re.compile(r"#\s+\|\s*[\w-]+\s*:")
+_ALMOST_MARK = re.compile(rf"[{INVISIBLE}]*#[\s{INVISIBLE}]*\|\s*[\w-]+\s*:")
 _NULLS = ("null", "Null", "NULL")
 FIRST_LINE = 2  # line 1 of a notebook cell is the magic's
 
@@ -78,8 +78,10 @@ def parse_cell(cell: str, *, line_file: str | None = None) -> Cell:
     """
     top, below = parts(cell)
     for number, line in enumerate(top, start=FIRST_LINE):
-        if _ALMOST_MARK.match(line):
-            raise UsageError(f"line {number} of the cell: write `{MARK}` without a blank in it")
+        if _is_almost_option(line):
+            raise UsageError(
+                f"line {number} of the cell: write `{MARK}` without a blank or an invisible sign in it"
+            )
     rest = "".join(below).rstrip()
     values, options, notes = _sorted_options(_read_yaml(top))
     named = f"the line's {line_file}" if line_file else "`#| file:`" if "file" in values else None
@@ -132,8 +134,13 @@ def parts(cell: str) -> tuple[list[str], list[str]]:
     return top, every[len(top) :]
 
 
+def _is_almost_option(line: str) -> bool:
+    """Say whether a line is meant to be a cell option, but would be a comment."""
+    return _ALMOST_MARK.match(line) is not None and not line.startswith(MARK)
+
+
 def _is_comment(line: str) -> bool:
-    return not line.strip() or line.lstrip().startswith("#")
+    return not line.strip() or line.lstrip().startswith("#") or _is_almost_option(line)
 
 
 def _read_yaml(top: list[str]) -> dict[str, Any]:
@@ -290,7 +297,9 @@ def _read_json(text: str, line: int) -> dict[str, Any]:
         body: dict[str, Any] = json.loads(text, object_pairs_hook=once, parse_float=str)
     except json.JSONDecodeError as problem:
         at = f"line {line + problem.lineno - 1}, column {problem.colno} of the cell"
-        raise UsageError(f"POST body, {at}: {problem.msg}") from None
+        sign = text[problem.pos : problem.pos + 1]
+        odd = f"; {typographic(sign)}" if sign and sign in TYPOGRAPHIC else ""
+        raise UsageError(f"POST body, {at}: {problem.msg}{odd}") from None
     return body
 
 

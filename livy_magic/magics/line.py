@@ -283,7 +283,8 @@ def _never_closed(text: str, position: int) -> UsageError:
 
 
 def _odd(text: str, position: int, *, begins_word: bool) -> UsageError:
-    what = typographic(text[position], begins_word=begins_word)
+    is_option = begins_word and text[position + 1 : position + 2] != "-"
+    what = typographic(text[position], begins_word=is_option)
     return UsageError(
         f"{_place(text, position)}: {what}, or put straight quotes around a word that is to have it"
     )

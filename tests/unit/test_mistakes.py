@@ -91,7 +91,7 @@ MISTAKES = {
     "%%livy_batch\n#| conf:\n#|\tspark.a: 1\nprint(1)": "UsageError: cell options, line 3 of the cell: a tab; YAML wants spaces",
     "%%livy_batch\n#| executorMemory=2g\nprint(1)": "UsageError: cell options, line 2 of the cell: `executorMemory=2g` has no colon: `#| name: value`",
     "%%livy_batch\n#| executorMemry: 2g\nprint(1)": "UsageError: unknown cell option executorMemry; did you mean executorMemory?",
-    "%%livy_batch\n# | wait: true\nprint(1)": "UsageError: line 2 of the cell: write `#|` without a blank in it",
+    "%%livy_batch\n# | wait: true\nprint(1)": "UsageError: line 2 of the cell: write `#|` without a blank or an invisible sign in it",
     "%%livy_batch\nprint(1)\n#| wait: true\n": "UsageError: line 3 of the cell: `#| …` stands below code; options come first",
     "%%livy_batch\n#| wait: maybe\nprint(1)": "UsageError: cell option wait is either true or false, not 'maybe'",
     "%%livy_batch\n#| file: job.py\nprint(1)": "UsageError: the cell has code and `#| file:`; which of them is to run?",

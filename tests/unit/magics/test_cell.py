@@ -467,7 +467,26 @@ def test_what_spark_submit_calls_its_options_may_be_a_cell_option():
             "#| conf:\n#| spark.a: 1\nx = 1",
             "unknown cell option spark.a; Spark properties stand below `#| conf:`, two blanks further in",
         ),
-        ("# x\n# | wait: true\nx = 1", "line 3 of the cell: write `#|` without a blank in it"),
+        (
+            "# x\n# | wait: true\nx = 1",
+            "line 3 of the cell: write `#|` without a blank or an invisible sign in it",
+        ),
+        (
+            "#\u200b| wait: true\nx = 1",
+            "line 2 of the cell: write `#|` without a blank or an invisible",
+        ),
+        (
+            "\ufeff#| wait: true\nx = 1",
+            "line 2 of the cell: write `#|` without a blank or an invisible",
+        ),
+        (
+            "#|\u00a0wait: true\nx = 1",
+            "unknown cell option \u00a0wait: U+00A0 is a no-break blank; delete it",
+        ),
+        (
+            '{"file": "a.py", “name”: 1}',
+            'POST body, line 2, column 18 of the cell: Expecting property name enclosed in double quotes; “ (U+201C) is a typographic quote; write "',
+        ),
         (
             "#| supervise: maybe\nx = 1",
             "cell option supervise is either true or false, not 'maybe'",

@@ -185,6 +185,7 @@ def test_a_tilde_is_the_home_folder_in_a_command_alone():
     ("line", "message"),
     [
         ("—wait x", "column 1: — (U+2014) is a typographic dash; write --"),
+        ("–-wait x", "column 1: – (U+2013) is a typographic dash; write -"),
         ("x –n", "column 3: – (U+2013) is a typographic dash; write --"),
         ("--dry–run", "column 6: – (U+2013) is a typographic dash; write -"),
         ("a −1", "column 3: − (U+2212) is a typographic dash; write -"),
