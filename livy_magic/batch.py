@@ -398,7 +398,7 @@ class Batch:
         """
         if self.plan is None and self.body is not None:
             raise InvalidRequest(
-                f"batch {self.info.label} was submitted by another kernel, which alone can export it\n"
+                f"batch {self.info.label} was submitted by another kernel, and only that kernel can export it\n"
                 "batch.resubmit() submits the same again, and batch.body shows it, secrets masked."
             )
         if self.plan is None:
@@ -426,7 +426,7 @@ class Batch:
     def _unknown_request(self) -> InvalidRequest:
         return InvalidRequest(
             f"batch {self.info.label} was not submitted from here, "
-            "and Livy tells nobody what a batch was asked to run"
+            "and Livy does not show what a batch runs"
         )
 
     def resubmit(self, *, report: Callable[[str], None] | None = None, **changes: Any) -> Batch:

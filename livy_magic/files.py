@@ -34,7 +34,7 @@ def file_mode(path: Path) -> int:
         return path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         if path.is_symlink():
-            raise FileNotFoundError(errno.ENOENT, "it is a link to nothing", str(path)) from None
+            raise FileNotFoundError(errno.ENOENT, "it is a broken link", str(path)) from None
         return 0
     except ValueError:
         raise _no_name(path) from None
@@ -55,9 +55,9 @@ def opened(path: os.PathLike[str] | str) -> BinaryIO:
         os.close(descriptor)
         if stat.S_ISDIR(kind):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     return os.fdopen(descriptor, "rb")
 
 
 def _no_name(path: object) -> OSError:
-    return OSError(errno.EINVAL, "its name has a character that no file's has", str(path))
+    return OSError(errno.EINVAL, "its name has a character that file names cannot have", str(path))

@@ -170,7 +170,7 @@ class Livy:
     def _private(cls, settings: Settings, report: Report) -> Livy:
         if local.find() is None and settings.origins["url"] == "default":
             known = ", ".join(profiles())
-            aside = f" (of the profiles {known}, none is the default)" if known else ""
+            aside = f" (none of the profiles {known} is the default)" if known else ""
             report(f"No Livy server is configured{aside}: starting a private one.")
         server = local.start(report=report)
         livy = cls(

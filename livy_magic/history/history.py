@@ -417,4 +417,4 @@ class History:
             on_trouble = self._untold.pop()
         except IndexError:  # reported already, perhaps just now by another thread
             return
-        on_trouble(f"not everything is remembered: {'. '.join(str(trouble).splitlines())}")
+        on_trouble(f"the history is incomplete: {'. '.join(str(trouble).splitlines())}")

@@ -51,7 +51,7 @@ def idle_time() -> float:
     except ValueError:
         seconds = 0.0
     if not seconds > 0:
-        raise LocalServerError(f"LIVY_LOCAL_IDLE is {text!r}, which is no number of seconds")
+        raise LocalServerError(f"LIVY_LOCAL_IDLE is {text!r}, which is not a number of seconds")
     return seconds
 
 

@@ -36,7 +36,7 @@ class Variable(Text):
         """See FieldType."""
         name = super().check(value)
         if not name.isidentifier() or keyword.iskeyword(name):
-            raise ValueError("is no variable name")
+            raise ValueError("is not a variable name")
         return name
 
 

@@ -69,7 +69,7 @@ def param(text: str, namespace: Mapping[str, object]) -> tuple[str, object]:
     name, equals, value = text.partition("=")
     is_no_secret, name = name.startswith(HARMLESS), name.removeprefix(HARMLESS)
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise UsageError(f"--param {name}: {name!r} is no variable name")
+        raise UsageError(f"--param {name}: {name!r} is not a variable name")
     if is_secret(name) and not is_no_secret:
         raise UsageError(
             f"--param {name}: looks like a secret, and the staged file is no place for one; let the"

@@ -200,7 +200,7 @@ class Properties:
             ) as content:  # as Spark does
                 read = javaproperties.load(content)
         except (OSError, ValueError) as problem:
-            cause = getattr(problem, "strerror", None) or "it is no properties file"
+            cause = getattr(problem, "strerror", None) or "it is not a properties file"
             hint = "; it is read on this machine, so give a local path" if "://" in file else ""
             raise UsageError(
                 f"{PROPERTIES_FILE}: cannot read {mask_text(file)}: {cause}{hint}"
@@ -209,6 +209,6 @@ class Properties:
         if len(ours) < len(read):  # spark-submit leaves them aside, too
             others = ", ".join(mask_text(key) for key in read if key not in ours)
             self.notes.append(
-                f"{mask_text(file)}: {others} are no Spark properties, so they are left out"
+                f"{mask_text(file)}: {others} are not Spark properties, so they are left out"
             )
         return ours

@@ -35,7 +35,7 @@ class FormErrors(InvalidRequest):
     def __init__(self, errors: Mapping[str, str]) -> None:
         names = ", ".join(errors)
         super().__init__(
-            f"{len(errors)} fields cannot be taken: {names}"
+            f"{len(errors)} fields are invalid: {names}"
             if len(errors) > 1
             else f"{names}: {next(iter(errors.values()))}"
         )

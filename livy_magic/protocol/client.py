@@ -266,7 +266,7 @@ class LivyClient:
                     return page
         line = f"GET {mask_url(self.url)}/batches/{key}/log"
         raise ServerError(
-            f"the log moves on faster than the server hands out its parts ({line})", request=line
+            f"the log grows faster than the server returns its parts ({line})", request=line
         )
 
     def delete(self, key: BatchId) -> None:
@@ -393,8 +393,8 @@ def _path(key: BatchId) -> str:
 def other_batch(line: str) -> NotLivy:
     """Return the error for an answer about another batch than the requested one."""
     return NotLivy(
-        f"the answer is about another batch than was asked for ({line})\n"
-        "So nothing is known of this one: is it Livy that answers there, or a proxy?",
+        f"the answer is about another batch than the requested one ({line})\n"
+        "So the state of the requested one is unknown: does Livy answer at this URL, or a proxy?",
         request=line,
     )
 
@@ -407,9 +407,11 @@ def _no_answer(failure: requests.RequestException, line: str) -> Unreachable:
         (requests.ConnectTimeout, requests.exceptions.SSLError, requests.exceptions.ProxyError),
     ) or isinstance(reason, NewConnectionError)
     if isinstance(failure, requests.exceptions.SSLError):
-        advice = "Name the file of the right authorities: `verify` in the profile, or LIVY_CA."
+        advice = "Set `verify` in the profile, or LIVY_CA, to a file with the certificate authority of the server."
         if "WRONG_VERSION_NUMBER" in str(failure):
-            advice = "This port speaks no TLS: is it http:// instead of https://?"
+            advice = (
+                "This port does not use TLS: should the URL start with http:// instead of https://?"
+            )
         cause = f"no TLS connection: {_tail(reason or failure)}\n{advice}"
     elif isinstance(failure, requests.ConnectTimeout):
         cause = "no connection in time; is the address right, and the network open?"
@@ -438,7 +440,7 @@ def _error_answer(response: requests.Response, line: str) -> ServerError:
     words = mask_url(_server_words(response))
     kind, advice = _verdict(response, words, one_batch="/batches/" in line)
     wait = _wait(response)
-    asks = f"; the server asks to be left alone for {wait:.0f} s" if wait else ""
+    asks = f"; the server asks you to wait {wait:.0f} s" if wait else ""
     return kind(
         f"{words} ({response.status_code} for {line}){asks}" + (f"\n{advice}" if advice else ""),
         request=line,
@@ -457,7 +459,7 @@ def _verdict(
         place = _origin(response.headers["Location"]) or "another page"
         return NotLivy, f"It redirects to {place}: use the URL at which Livy itself answers."
     if status == HTTPStatus.UNAUTHORIZED:
-        return Unauthorized, "The server wants to know who you are: set `auth`."
+        return Unauthorized, "The server requires authentication: set `auth`."
     if status == HTTPStatus.FORBIDDEN:
         return Unauthorized, "The server does not permit this, or does not accept the credentials."
     if one_batch and (
@@ -484,10 +486,10 @@ def _origin(url: str) -> str:
 
 
 def _no_json(response: requests.Response, line: str) -> NotLivy:
-    what = "a web page" if _is_html(response) else "something that is no JSON"
+    what = "a web page" if _is_html(response) else "not JSON"
     return NotLivy(
         f"the answer is {what}: {_server_words(response)} ({response.status_code} for {line})\n"
-        "A login page or a proxy may stand in front of Livy: check the URL and `auth`.",
+        "There may be a login page or a proxy in front of Livy: check the URL and `auth`.",
         request=line,
         status=response.status_code,
         text=_server_words(response),

@@ -88,9 +88,9 @@ def no_path(name: str) -> str | None:
         return f"contains {twice[0]!r}, which Livy decodes twice in a URL; leave it out"
     if not {".", ".."}.isdisjoint(segments := name.split("/")):
         dots = "'.'" if "." in segments else "'..'"
-        return f"has {dots} for a part of a path, which no URL keeps; leave it out"
+        return f"has {dots} as a path segment, which URLs drop; leave it out"
     if _SURROGATE.search(name):
-        return "contains half of a character, which no URL can carry; leave it out"
+        return "contains half of a surrogate pair, which a URL cannot contain; leave it out"
     if len(quote(name, safe="")) > LONGEST_NAME:
         return f"takes more than {LONGEST_NAME} bytes in a URL; shorten it"
     return None
@@ -126,7 +126,7 @@ class Size(Text):
         text = super().check(value)
         size = _SIZE.fullmatch(text)
         if size is None or (size["bytes"] and not size["unit"]):
-            raise ValueError("is no memory size: a whole number and k, m, g or t")
+            raise ValueError("is not a memory size: write a whole number and k, m, g or t")
         return (
             text
             if size["unit"] and not size["bytes"]
@@ -178,7 +178,7 @@ class Seconds(FieldType):
         except (TypeError, ValueError, OverflowError):
             seconds = math.nan
         if not seconds >= 0:  # nan is not, either
-            raise ValueError("is no number of seconds")
+            raise ValueError("is not a number of seconds")
         return min(seconds, threading.TIMEOUT_MAX)
 
     def parse(self, text: str) -> float:
@@ -220,7 +220,7 @@ class Texts(FieldType):
         """Return one entry of the list in its stored form, or raise ValueError."""
         path = path_text(value)
         if not isinstance(path, str) or not path.strip():
-            raise ValueError("is empty or no text")
+            raise ValueError("is empty or not text")
         check_visible(path)
         return _sendable(path)
 
@@ -276,7 +276,7 @@ class Conf(FieldType):
         """See FieldType."""
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
-            raise ValueError("is not of the form key=value, without blanks")
+            raise ValueError("is not of the form key=value, without spaces")
         return self.check({key.strip(): value})
 
     def to_json(self, value: object) -> dict[str, str]:
@@ -313,5 +313,5 @@ def path_text(value: object) -> object:
 
 def _sendable(text: str) -> str:
     if "\0" in text:
-        raise ValueError("contains a NUL character, which no command line can carry")
+        raise ValueError("contains a NUL character, which a command line cannot contain")
     return text

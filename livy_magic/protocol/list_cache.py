@@ -80,4 +80,4 @@ def _batch(value: object, request: str) -> BatchInfo | None:
 
 
 def _no_list(request: str) -> NotLivy:
-    return NotLivy(f"the answer is no list of batches ({request})", request=request)
+    return NotLivy(f"the answer is not a list of batches ({request})", request=request)

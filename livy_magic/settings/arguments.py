@@ -43,9 +43,7 @@ def read_auth(auth: Any) -> AuthBase | None:
         return HTTPBasicAuth(*auth)
     if auth is None or callable(auth):
         return auth  # type: ignore[no-any-return]
-    raise ConfigError(
-        "auth: it is neither an authentication object of requests' nor (user, password)"
-    )
+    raise ConfigError("auth: it must be a requests auth object, or (user, password)")
 
 
 def read(name: str, value: Any) -> Any:
@@ -62,7 +60,7 @@ def read(name: str, value: Any) -> Any:
         return READERS[name](plain, name, os.environ)
     if name == "user":
         if not isinstance(value, str):
-            raise ConfigError(f"user: a {type(value).__name__} is no user name")
+            raise ConfigError(f"user: a {type(value).__name__} is not a user name")
         return value
     values = dict(mapping(value, name))
     if name in ("headers", "proxies"):
@@ -79,7 +77,7 @@ def read_connection(connection: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         ConfigError: It takes no such thing, or a value makes no sense.
-        InvalidRequest: ``kill_timeout`` is no number of seconds.
+        InvalidRequest: ``kill_timeout`` is not a number of seconds.
     """
     known = list(inspect.signature(LivyClient).parameters)[2:]
     given: dict[str, Any] = {}

@@ -182,7 +182,7 @@ def _read_secret(name: str, value: object, where: str) -> Secret:
     known = [forms.get(source, f"{{{source}: …}}") for source in _SOURCES[name]]
     known += ["prompt"] if name == "password" else []
     raise ConfigError(
-        f"{where}: {name} has to say where the {name} is kept; in clear text it is refused\n"
+        f"{where}: {name} must say where the {name} is kept; {name}s in clear text are refused\n"
         f"Write one of {', '.join(known)}."
     )
 
@@ -323,7 +323,7 @@ class BearerAuth(RenewingAuth):
         token = self._read_token().strip()
         if not _TOKEN.fullmatch(token):  # requests would show it in its error message
             raise ConfigError(
-                f"the value read for {self._header} is no token: it is empty, has spaces "
+                f"the value read for {self._header} is not a token: it is empty, has spaces "
                 "inside or characters that no header can carry\n"
                 "A token command has to print the bare token, not JSON around it."
             )
@@ -388,7 +388,7 @@ class CustomAuth(AuthBase):
         if not isinstance(found, AuthBase):
             found = called(found, f"auth object {object}", **(options or {}))
         if not callable(found):
-            raise ConfigError(f"auth object {object} makes nothing that could sign a request")
+            raise ConfigError(f"auth object {object} does not return a requests auth object")
         self._auth = found
 
     def __call__(self, r: PreparedRequest) -> PreparedRequest:

@@ -99,7 +99,7 @@ def _from_keyring(service: str, user: str) -> str:
         raise ConfigError(f"keyring {service}: {error}") from error
     if password is None:
         raise ConfigError(
-            f"keyring {service} has no password of {user}\nRun: keyring set {service} {user}"
+            f"keyring {service} has no password for {user}\nRun: keyring set {service} {user}"
         )
     return password
 
@@ -131,7 +131,7 @@ def _from_prompt(ask: Callable[[str], str], question: str) -> str:
         return ask(question)
     except (EOFError, NotImplementedError):  # no terminal; a front end that cannot ask
         raise ConfigError(
-            f"nobody is here to answer: {question.strip()}\n"
+            f"cannot ask here: {question.strip()}\n"
             "Write password: {env: NAME} or {keyring: SERVICE} in a profile instead."
         ) from None
 

@@ -255,7 +255,7 @@ class _Ranking:
             found = layer[name]
             if layer in self.trusted or not (name in SENT_TO_SERVER or found.value is False):
                 return found
-            origin = f"default; that of {found.origin} is for another server"
+            origin = f"default; the value from {found.origin} belongs to another server"
         return Found(BUILT_IN[name], origin)
 
     def _that_say(self, name: str) -> Iterable[Layer]:

@@ -84,8 +84,8 @@ def _move_user_into_auth(values: dict[str, Any], where: str) -> None:
     url, user, password = take_login(values.get("url"))
     if password:
         raise ConfigError(
-            f"{where}: a password in a URL is refused, since it would stay there to be read\n"
-            "https://USER@HOST asks for it; a profile or LIVY_PASSWORD can say where it is kept."
+            f"{where}: a password in a URL is refused, because anyone could read it there\n"
+            "With https://USER@HOST you are asked for it; or name its place in a profile, or set LIVY_PASSWORD."
         )
     if user and "auth" in values:
         raise ConfigError(f"{where}: the URL names a user, and auth is set, too; drop one of them")
@@ -151,7 +151,7 @@ def sparkmagic(environ: Environ) -> Layer:
     kind = account.get("auth") or ("Basic_Access" if user else "None")
     if kind not in _SPARKMAGIC_KINDS:
         raise ConfigError(
-            f"{_short(path)}: sparkmagic's auth {kind} is none that is known here\n"
+            f"{_short(path)}: sparkmagic's auth {kind} is not supported\n"
             f"Write a profile in {FILE} instead."
         )
     auth = {"kind": _SPARKMAGIC_KINDS[kind]} | ({"user": user} if kind == "Basic_Access" else {})
@@ -211,10 +211,14 @@ class Files:
 
     def _unknown(self, name: Found) -> str:
         if _HOST_AND_PORT.fullmatch(name.value):
-            return f"{name.value!r} is no profile; as a URL: http://{name.value} ({name.origin})"
+            return f"there is no profile {name.value!r}; for a URL, write http://{name.value} ({name.origin})"
         if set(name.value) & set("@:/"):  # a URL, which may hold a password: do not repeat it
-            return f"{name.origin}: it is no profile, and a URL starts with http:// or https://"
-        known = f"there are {', '.join(self.profiles)}" if self.profiles else f"no {FILE} has any"
+            return f"{name.origin}: there is no such profile, and a URL starts with http:// or https://"
+        known = (
+            f"there are {', '.join(self.profiles)}"
+            if self.profiles
+            else f"no {FILE} defines a profile"
+        )
         guess = nearest(name.value, self.profiles)
         return f"no profile is called {name.value!r}{guess} ({name.origin}; {known})"
 
@@ -235,7 +239,7 @@ def _content(path: Path) -> Mapping[str, Any]:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{_short(path)}, line {line}: {error.problem}") from None
     except yaml.YAMLError:
-        raise ConfigError(f"{_short(path)}: it is no text in UTF-8") from None
+        raise ConfigError(f"{_short(path)}: it is not UTF-8 text") from None
     except RecursionError:
         raise ConfigError(f"{_short(path)}: it nests too deeply, or holds itself") from None
     content = mapping(content or {}, _short(path))

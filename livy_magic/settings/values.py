@@ -45,7 +45,7 @@ def mapping(value: object, where: str) -> Mapping[str, Any]:
         ConfigError: It is not; the message begins with ``where``.
     """
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{where}: it is no mapping of names to values")
+        raise ConfigError(f"{where}: it must be a mapping of names to values")
     return value
 
 
@@ -55,12 +55,10 @@ def _url(value: object, where: str, _: Environ) -> str:
         return LOCAL
     scheme, separator, rest = text.partition("://")
     if not separator or scheme.lower() not in ("http", "https"):
-        raise ConfigError(
-            f"{where}: it has to start with http:// or https://; for example {EXAMPLE}"
-        )
+        raise ConfigError(f"{where}: it must start with http:// or https://; for example {EXAMPLE}")
     if "@" in rest:
         raise ConfigError(
-            f"{where}: there is an @ behind the host\n"
+            f"{where}: there is an @ after the host\n"
             "In a user name or password, write / ? # @ : as %2F %3F %23 %40 %3A."
         )
     if re.search(r"[\s?#\\]", rest) or not rest.isprintable():
@@ -71,14 +69,14 @@ def _url(value: object, where: str, _: Environ) -> str:
     except ValueError:
         well = False
     if not well:
-        raise ConfigError(f"{where}: its host or port makes no sense; for example {EXAMPLE}")
+        raise ConfigError(f"{where}: its host or port is not valid; for example {EXAMPLE}")
     # people copy /batches from a REST example, and /ui from the address bar of Livy's web page
     return re.sub(r"(/+(batches|ui))?/*$", "", f"{scheme.lower()}://{rest}")
 
 
 def _text(value: object, where: str, _: Environ = MappingProxyType({})) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ConfigError(f"{where}: it is empty, or no text")
+        raise ConfigError(f"{where}: it is empty or not text")
     if not value.isprintable():  # half a character, a line break
         raise ConfigError(f"{where}: it has a character that cannot be shown")
     return value.strip()
@@ -100,7 +98,7 @@ def _headers(value: object, where: str, environ: Environ) -> Mapping[str, str]:
     for name, text in headers.items():
         # requests would reject it as well, but its message shows the value
         if not isinstance(text, str) or not text.isascii() or not text.isprintable():
-            raise ConfigError(f"{where}: the value of {name} is nothing that a header can carry")
+            raise ConfigError(f"{where}: the value of {name} is not valid in an HTTP header")
     return headers
 
 
@@ -115,7 +113,7 @@ def _cert(value: object, where: str, _: Environ) -> str | tuple[str, str]:
     files = value if isinstance(value, (list, tuple)) else [value]
     paths = [str(expanded(_text(file, where))) for file in files]
     if len(paths) not in (1, 2):
-        raise ConfigError(f"{where}: it is neither one file nor those of certificate and key")
+        raise ConfigError(f"{where}: it must be one file, or two: certificate and key")
     return paths[0] if len(paths) == 1 else (paths[0], paths[1])
 
 
@@ -135,7 +133,7 @@ def _timeout(value: object, where: str, _: Environ) -> tuple[float, float]:
     except (TypeError, ValueError):
         connect = answer = math.nan
     if not (0 < connect < math.inf and 0 < answer < math.inf):
-        raise ConfigError(f"{where}: it is no number of seconds, nor two; for example [5, 30]")
+        raise ConfigError(f"{where}: it must be one number of seconds, or two; for example [5, 30]")
     return connect, answer
 
 
@@ -183,7 +181,7 @@ def _filled(values: Mapping[str, Any], where: str, environ: Environ) -> dict[str
 
 def _in_clear_text(where: str, name: str) -> str:
     return (
-        f"{where}: {name} is a secret, and in clear text it is refused\n"
+        f"{where}: {name} is a secret, and secrets in clear text are refused\n"
         f"Write {name}: {{env: NAME}}, and put the secret into that environment variable."
     )
 

@@ -96,7 +96,7 @@ class Staging:
         keep_days: float = 14,
     ) -> None:
         if seen_as and ILLEGAL_IN_URI.search(seen_as):
-            raise ConfigError(f"staging: {mask_url(seen_as)!r} is no URI; percent-encode it")
+            raise ConfigError(f"staging: {mask_url(seen_as)!r} is not a URI; percent-encode it")
         if SCHEME.match(url):
             own_uri = quote(url, safe="/:@[]")
         else:

@@ -70,7 +70,7 @@ def zip_of_python(folder: Path, report: Report = silent) -> Zip:
     """
     is_package = (folder / "__init__.py").is_file()
     if is_package and not folder.name.isidentifier():
-        raise ValueError(f"{folder.name!r} is no name that Python can import; rename the folder")
+        raise ValueError(f"{folder.name!r} is not a name that Python can import; rename the folder")
     members = list(_members(folder, folder.name if is_package else "", _NOT_FOR_PYTHON))
     for name, _ in members:
         if name.endswith(_COMPILED):
@@ -98,7 +98,7 @@ def zip_of_files(folder: Path, report: Report = silent) -> Zip:
         if (folder / mark).exists():
             raise ValueError(
                 f"{folder} is a {what} environment, which works only where it was made\n"
-                f"Pack it with {tool}, and give what that makes."
+                f"Pack it with {tool}, and give the resulting file."
             )
     members = list(_members(folder, "", _NOT_FOR_ARCHIVES))
     if not members:
@@ -126,7 +126,7 @@ def _members(
     """
     here = folder.resolve()
     if here in above:
-        raise ValueError(f"links lead round in a circle at {folder}")
+        raise ValueError(f"symbolic links form a loop at {folder}")
     named = bool(prefix)
     for path in sorted(folder.iterdir()):
         if any(fnmatchcase(path.name, pattern) for pattern in unwanted):
@@ -137,7 +137,7 @@ def _members(
         elif path.is_file():
             below = iter([(name, path)])
         else:
-            raise ValueError(f"{path} is no regular file, or a link to nothing")
+            raise ValueError(f"{path} is not a regular file, or is a broken link")
         for member in below:
             if named:
                 yield f"{prefix}/", folder

@@ -110,7 +110,7 @@ def _readable(name: str, value: str) -> Iterator[None]:
             f"{_json_key(name)}: cannot read {shown}: {problem.strerror}"
         ) from problem
     except UnicodeError:
-        raise InvalidRequest(f"{_json_key(name)}: the file name {value!r} is no text") from None
+        raise InvalidRequest(f"{_json_key(name)}: the file name {value!r} is not text") from None
 
 
 @dataclass
@@ -126,7 +126,7 @@ class _Plan:
         """Return the URI of an application that is given as code."""
         if self.mode == "never":
             raise StagingError(
-                "a cell's code reaches Livy only by staging, and that is switched off\n"
+                "a cell's code must be staged, but staging is off\n"
                 "Leave out --stage never, or save the code as a file that Livy can read."
             )
         return self._staged(code.text.encode(), code_filename(name), "the cell's code")
@@ -148,7 +148,7 @@ class _Plan:
         whole = f"{value.removesuffix(_BACKSLASH)} {' '.join(args[:1])}"
         if not file_mode(self._path(value)) and self._path(whole).is_file():
             shown = mask_text(value), mask_text(whole)
-            raise InvalidRequest(f"file: no such file: {shown[0]}; quote the blank: '{shown[1]}'")
+            raise InvalidRequest(f"file: no such file: {shown[0]}; quote the name: '{shown[1]}'")
         return self._uri("file", value)
 
     def uris(self, name: str, value: str) -> list[str]:
@@ -199,7 +199,7 @@ class _Plan:
         """Return the URI of a folder or wheel, which Spark takes only as a zip."""
         if self.mode == "never":
             raise StagingError(
-                f"{mask_text(text)} reaches Livy only as a zip that is staged, and that is switched off\n"
+                f"{mask_text(text)} must be staged as a zip, but staging is off\n"
                 "Leave out --stage never, or give a zip."
             )
         try:
@@ -242,7 +242,7 @@ class _Plan:
         if stat.S_ISREG(kind):
             return path
         if kind:
-            raise InvalidRequest(f"{_json_key(name)}: {shown} is no regular file")
+            raise InvalidRequest(f"{_json_key(name)}: {shown} is not a regular file")
         is_absolute = Path(_at_home(text)).is_absolute()
         if is_absolute and not self.private and self.mode != "always":
             return None
@@ -253,7 +253,7 @@ class _Plan:
     def _staged(self, source: os.PathLike[str] | bytes, filename: str, what: str) -> str:
         if self.staging is None:
             raise StagingError(
-                f"no staging place is configured, so Livy cannot read {mask_text(what)}\n"
+                f"no staging folder is configured, so Livy cannot read {mask_text(what)}\n"
                 "Set `staging:` in the profile or LIVY_STAGING to a URL that this machine writes"
                 " and Livy reads (hdfs:///tmp/livy), or put the file where Livy can read it."
             )

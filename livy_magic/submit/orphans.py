@@ -58,12 +58,14 @@ def _is_settled(client: LivyClient, history: History, entry: Entry) -> bool:
             return False
         history.unsettled(
             entry.key,
-            "its notebook died while it was sent; as far as can be seen, it never started",
+            "its notebook died during the submission; as far as the server shows, no batch was started",
         )
         return True
     others = [] if is_unique(entry.name) else history.rivals(entry.key, found.id)
     if is_mine(found, entry.name, entry.user, entry.held) and not others:
         history.accepted(entry.key, found, adopted=True)
     else:
-        history.unsettled(entry.key, "its notebook died; the batch of that name may be another one")
+        history.unsettled(
+            entry.key, "its notebook died; the batch with that name may be another one"
+        )
     return True

@@ -69,7 +69,7 @@ class Planner:
             LocalServerError: The folder in which the private server should work was removed.
         """
         if not isinstance(request, BatchRequest):
-            what = f"a {type(request).__name__} is no BatchRequest"
+            what = f"a {type(request).__name__} is not a BatchRequest"
             raise InvalidRequest(f"{what}; for example BatchRequest(file='hdfs:///jobs/etl.py')")
         layers: list[Mapping[str, Any]] = []
         if self._private is not None:
@@ -148,7 +148,7 @@ def with_free_name(
         return request.replace(name=another(request.name))
     if if_exists == "replace" and mine and is_final(holder.state):
         return request
-    why = "; only a finished batch of one's own is replaced" if if_exists == "replace" else ""
+    why = "; only a finished batch of your own can be replaced" if if_exists == "replace" else ""
     raise NotSubmitted(
         f"the name {request.name!r} is held by batch {holder.id} "
         f"({holder.owner or 'no owner'}, {holder.state}){why}\n"

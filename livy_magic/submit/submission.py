@@ -278,12 +278,12 @@ class _Submission:
                 "Give another name, or choose with if_exists (--if-exists)."
             ) from lost
         if not self._is_mine(found):
-            advice = "Set `user` to the name under which the server knows you, and such a batch is recognised."
+            advice = "Set `user` to your user name on the server, so that such a batch is recognised as yours."
             if self._is_disputed(found):
                 advice = "Another notebook of yours submitted the same name at the same time: give each its own."
             raise SubmitUnknown(
                 f"the answer to the submission was lost; there is a new batch {found.label} of"
-                f" {found.owner or 'no owner'}, and nobody can say whether it is this one: {lost}\n{advice}",
+                f" {found.owner or 'no owner'}, and it is not certain that it is this one: {lost}\n{advice}",
                 name=self._name,
             ) from lost
         end = time.monotonic() + BIRTH
@@ -302,7 +302,7 @@ class _Submission:
 
     def _unknown(self, lost: LivyError) -> SubmitUnknown:
         return SubmitUnknown(
-            f"the answer to the submission was lost, and no batch {self._name!r} is to be seen: {lost}\n"
+            f"the answer to the submission was lost, and no batch {self._name!r} was found: {lost}\n"
             f"It may still appear: look with %livy_batches --name {self._name} before submitting again.",
             name=self._name,
         )

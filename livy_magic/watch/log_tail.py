@@ -186,7 +186,7 @@ class LogTail:
         """Yield a gap where the server begins to withhold lines that it says it has."""
         if count > 0 and not self._held_back:
             yield Line(
-                f"… the server says that it has {count} more, and hands out none of them …", "gap"
+                f"… the server says that it has {count} more lines, but withholds them …", "gap"
             )
         self._held_back = count > 0
 

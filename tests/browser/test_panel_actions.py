@@ -23,7 +23,7 @@ def test_a_batch_is_submitted_from_the_form_then_again_with_an_edit_and_copied_a
     expect(panel.field("file").locator(".livy-error")).to_contain_text("is missing")
     expect(panel.field("driverMemory").locator(".livy-error")).to_contain_text("lots")
     expect(panel.field("name").locator(".livy-error")).to_be_hidden()
-    summary = panel.form.get_by_text("2 fields cannot be taken: file, driverMemory")
+    summary = panel.form.get_by_text("2 fields are invalid: file, driverMemory")
     expect(summary).to_be_visible()
     lab.picture("form-mistakes")
     panel.fill(file=file, driverMemory="512m")

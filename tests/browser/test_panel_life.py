@@ -127,7 +127,7 @@ def test_a_server_that_is_down_is_unreachable_since_then_and_back_when_it_is_bac
         expect(panel.state("etl-1")).to_have_text("running")
         livy.set(status="401 Unauthorized")
         expect(panel.status).to_contain_text(re.compile(r"unauthorised since \d\d:\d\d"))
-        expect(panel.status).to_contain_text("The server wants to know who you are: set `auth`.")
+        expect(panel.status).to_contain_text("The server requires authentication: set `auth`.")
         livy.set(status="200 OK")
         expect(panel.status).to_contain_text("connected")
     expect(panel.status).to_contain_text(re.compile(r"unreachable since \d\d:\d\d"))

@@ -223,7 +223,7 @@ def test_a_misuse_is_a_usage_error_in_one_line(line, magic, text, words):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("--executor-memory lots a.py", "executorMemory: 'lots' is no memory size"),
+        ("--executor-memory lots a.py", "executorMemory: 'lots' is not a memory size"),
         ("--name 123 a.py", "name: '123' is all digits"),
         ("--conf nothing a.py", "conf: 'nothing' is not of the form key=value"),
         ("missing.py", "no such file: missing.py"),

@@ -49,7 +49,7 @@ def test_a_command_continued_over_lines_behind_the_magic(seen, capsys):
     notes = capsys.readouterr().out
     assert "--master has no effect: the server decides where batches run\n" in notes
     assert "--deploy-mode has no effect: the server decides where drivers run\n" in notes
-    assert "night.conf: log.level are no Spark properties, so they are left out\n" in notes
+    assert "night.conf: log.level are not Spark properties, so they are left out\n" in notes
 
 
 def test_a_command_in_the_cell(seen):

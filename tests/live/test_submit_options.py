@@ -33,7 +33,7 @@ def test_of_a_name_that_a_running_batch_holds(submit, long, short, capsys):
         NotSubmitted, match=rf"the name 'taken' is held by batch {first.id} \(.*running\)"
     ):
         submit(f"--name taken {long}")
-    with pytest.raises(NotSubmitted, match="only a finished batch of one's own is replaced"):
+    with pytest.raises(NotSubmitted, match="only a finished batch of your own can be replaced"):
         submit(f"--name taken --if-exists replace {long}")
     assert submit(f"--name taken --if-exists attach {long}") is first
     other = submit(f"--name taken --if-exists attach --wait {short}")

@@ -147,7 +147,7 @@ def test_a_kill_through_a_storm_has_killed_or_says_that_it_may_not_have(
         (Fault("401", passed=False), Unauthorized, "set `auth`"),
         (Fault("redirect", passed=False), NotLivy, "redirects to http://login.test"),
         (Fault("login page", passed=True), NotLivy, "Sign in"),
-        (Fault("broken JSON", passed=True), NotLivy, "no JSON"),
+        (Fault("broken JSON", passed=True), NotLivy, "not JSON"),
     ],
     ids=lambda value: str(value) if isinstance(value, Fault) else "",
 )

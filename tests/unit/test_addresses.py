@@ -127,8 +127,8 @@ REFUSED = {
     "etl;v2": "contains ';', where Livy cuts off the name in a URL; leave it out",
     "p%2Fq": "contains '%2F', which Livy decodes twice in a URL; leave it out",
     "p%23q": "contains '%23', which Livy decodes twice in a URL; leave it out",
-    "..": "has '..' for a part of a path, which no URL keeps; leave it out",
-    "./x": "has '.' for a part of a path, which no URL keeps; leave it out",
+    "..": "has '..' as a path segment, which URLs drop; leave it out",
+    "./x": "has '.' as a path segment, which URLs drop; leave it out",
     "x" * 4001: "takes more than 4000 bytes in a URL; shorten it",
     "a\ud800b": "contains the invisible character U+D800; leave it out",
     "a\tb": "contains the invisible character U+0009; leave it out",
@@ -208,7 +208,7 @@ ANOTHER = [
 @pytest.mark.parametrize("view", ANOTHER)
 def test_an_answer_about_another_batch_says_nothing_of_this_one(livy, wire, key, view):
     wire.get(f"{URL}/batches/{key}", json=view)
-    with pytest.raises(NotLivy, match="the answer is about another batch than was asked for"):
+    with pytest.raises(NotLivy, match="the answer is about another batch than the requested one"):
         livy.batch(key)
 
 

@@ -26,14 +26,14 @@ def test_nobodys_home_is_left_as_it_is():
 
 @pytest.mark.parametrize("ask", [file_mode, opened])
 def test_a_name_that_no_file_has_is_an_error_of_the_system(ask, tmp_path):
-    with pytest.raises(OSError, match="its name has a character that no file's has"):
+    with pytest.raises(OSError, match="its name has a character that file names cannot have"):
         ask(tmp_path / "a\0b")
 
 
 @pytest.mark.parametrize("kind", ["fifo", "device"])
 def test_opening_what_is_no_file_neither_waits_nor_leaks(kind, odd_paths):
     before = len(list(Path("/proc/self/fd").iterdir()))
-    with pytest.raises(OSError, match="it is no regular file"):
+    with pytest.raises(OSError, match="it is not a regular file"):
         opened(odd_paths[kind])
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 

@@ -154,7 +154,7 @@ def test_rename_adds_a_suffix_to_a_held_name(server, wire):
 
 def test_replace_deletes_a_finished_batch_of_mine_only(server, wire):
     wire.get(f"{URL}/batches/nightly", json=view(owner="bob"))
-    with pytest.raises(NotSubmitted, match="only a finished batch of one's own is replaced"):
+    with pytest.raises(NotSubmitted, match="only a finished batch of your own can be replaced"):
         server.submit(REQUEST, if_exists="replace")
     assert deletes(wire) == []
 

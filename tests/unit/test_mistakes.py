@@ -44,26 +44,26 @@ MISTAKES = {
     "%livy_submit --dry-run=yaml job.py": "UsageError: --dry-run: 'yaml' is none of json, curl, python, spark-submit",
     "%livy_submit --if-exists overwrite job.py": "UsageError: --if-exists: 'overwrite' is none of fail, attach, replace, rename",
     "%livy_submit --help": "UsageError: a magic's name and a question mark show its help: %livy_submit?",
-    "%livy_submit -o 1st job.py": "UsageError: --out NAME: '1st' is no variable name",
+    "%livy_submit -o 1st job.py": "UsageError: --out NAME: '1st' is not a variable name",
     "%livy_submit --param DAY=1 job.py": "UsageError: --param is for %%livy_batch: a file has no cell to put it in",
     "%livy_submit --keytab x job.py": "UsageError: --keytab is refused: the server logs in to Kerberos itself, and a keytab should not travel",
     "%livy_wait --timeout 5m": "UsageError: which batch? None was submitted here yet: give an id or a name",
     # -- values
-    "%livy_submit --executor-memory 2.5g job.py": "InvalidRequest: executorMemory: '2.5g' is no memory size: a whole number and k, m, g or t; for example 4g",
+    "%livy_submit --executor-memory 2.5g job.py": "InvalidRequest: executorMemory: '2.5g' is not a memory size: write a whole number and k, m, g or t; for example 4g",
     "%livy_submit --conf spark.a\u200b=1 job.py": "UsageError: column 15: U+200B is an invisible sign; delete it, or put straight quotes around a word that is to have it",
     "%livy_submit --conf 'spark.a\u200b=1' job.py": "InvalidRequest: conf: the property name 'spark.a\\u200b': U+200B is an invisible sign; delete it; for example spark.sql.shuffle.partitions=400",
     "%livy_submit --jars 'a\u200b.jar' job.py": "InvalidRequest: jars: entry 1 has an invisible sign, U+200B; delete it; for example udfs.jar",
     "%livy_submit 'job\u200b.py'": "InvalidRequest: file: 'job\\u200b.py' has an invisible sign, U+200B; delete it; for example hdfs:///jobs/etl.py",
     "%livy_submit --executor-cores four job.py": "InvalidRequest: executorCores: 'four' is not a whole number; for example 4",
     "%livy_submit --num-executors -1 job.py": "InvalidRequest: numExecutors: '-1' is not between 0 and 2147483647; for example 10",
-    "%livy_submit --conf spark.a = b job.py": "InvalidRequest: conf: 'spark.a' is not of the form key=value, without blanks; for example spark.sql.shuffle.partitions=400",
-    "%livy_submit --conf spark.a:b job.py": "InvalidRequest: conf: 'spark.a:b' is not of the form key=value, without blanks; for example spark.sql.shuffle.partitions=400",
+    "%livy_submit --conf spark.a = b job.py": "InvalidRequest: conf: 'spark.a' is not of the form key=value, without spaces; for example spark.sql.shuffle.partitions=400",
+    "%livy_submit --conf spark.a:b job.py": "InvalidRequest: conf: 'spark.a:b' is not of the form key=value, without spaces; for example spark.sql.shuffle.partitions=400",
     "%livy_submit --name 2026 job.py": "InvalidRequest: name: '2026' is all digits, which Livy takes for a batch id; for example nightly",
     "%livy_submit --py-files a.py, b.py job.py": "UsageError: --py-files: there is a blank between a.py, and b.py; leave it out",
     # -- quoting and variables
     "%livy_submit --name 'nightly job.py": "UsageError: the quote ' in column 8 is never closed",
-    "%livy_submit my job.py": "InvalidRequest: file: no such file: my; quote the blank: 'my job.py'",
-    r"%livy_submit my\ job.py": "InvalidRequest: file: no such file: my\\; quote the blank: 'my job.py'",
+    "%livy_submit my job.py": "InvalidRequest: file: no such file: my; quote the name: 'my job.py'",
+    r"%livy_submit my\ job.py": "InvalidRequest: file: no such file: my\\; quote the name: 'my job.py'",
     "%livy_submit {folder}/job.py": "UsageError: folder is not defined here; to mean it literally: {{folder}}",
     "%livy_submit spark-submit job.py > out.log 2>&1 &": "UsageError: > in column 21 is for a shell, and none runs here; leave it out (a batch runs in the background anyway), or quote it if the program should get it",
     "%livy_submit spark-submit job.py $(date)": "UsageError: $( in column 21 is for a shell, and none runs here; put what it stands for into a variable of the notebook, {name}; in single quotes it is text",
@@ -83,7 +83,7 @@ MISTAKES = {
     "%livy_submit --py-files data job.py": "InvalidRequest: pyFiles: nothing in FOLDER/data can be imported: it has no .py file",
     r"%livy_submit C:\jobs\etl.py": rf"InvalidRequest: file: no such file: C:\jobs\etl.py {WHERE}",
     "%%livy_batch --stage never\nprint(1)": [
-        "StagingError: a cell's code reaches Livy only by staging, and that is switched off",
+        "StagingError: a cell's code must be staged, but staging is off",
         "Leave out --stage never, or save the code as a file that Livy can read.",
     ],
     # -- the cell
@@ -109,12 +109,12 @@ MISTAKES = {
     "%livy_wait": "UsageError: which batch? None was submitted here yet: give an id or a name",
     "%livy_local restart": "UsageError: %livy_local does not know 'restart'; did you mean start?",
     "%livy_log nightly 3": "UsageError: what is '3'? There is one argument too many",
-    "%livy_submit --profile prod job.py": "ConfigError: no profile is called 'prod' (named explicitly; no livy_magic.yaml has any)",
-    "%livy_connect livy.example.org:8998": "ConfigError: 'livy.example.org:8998' is no profile; as a URL: http://livy.example.org:8998 (named explicitly)",
-    "%livy_connect ftp://livy.example.org": "ConfigError: named explicitly: url: it has to start with http:// or https://; for example https://livy.example.com:8998",
+    "%livy_submit --profile prod job.py": "ConfigError: no profile is called 'prod' (named explicitly; no livy_magic.yaml defines a profile)",
+    "%livy_connect livy.example.org:8998": "ConfigError: there is no profile 'livy.example.org:8998'; for a URL, write http://livy.example.org:8998 (named explicitly)",
+    "%livy_connect ftp://livy.example.org": "ConfigError: named explicitly: url: it must start with http:// or https://; for example https://livy.example.com:8998",
     "%livy_connect http://alice:hunter2@livy.example.org": [
-        "ConfigError: named explicitly: a password in a URL is refused, since it would stay there to be read",
-        "https://USER@HOST asks for it; a profile or LIVY_PASSWORD can say where it is kept.",
+        "ConfigError: named explicitly: a password in a URL is refused, because anyone could read it there",
+        "With https://USER@HOST you are asked for it; or name its place in a profile, or set LIVY_PASSWORD.",
     ],
     "%livy_connect http://127.0.0.1:1": "Unreachable: GET http://127.0.0.1:1/version: cannot connect: [Errno 111] Connection refused; is the server up, and the address right?",
 }  # fmt: skip
@@ -129,7 +129,7 @@ def test_a_mistake_is_answered_in_a_line_or_two(cell, shown):
 ANSWERS = {
     "401": (
         {"status": 401, "body": "<html><title>Error 401</title></html>", **HTML},
-        "The server wants to know who you are: set `auth`.",
+        "The server requires authentication: set `auth`.",
     ),
     "403": (
         {"status": 403, "body": "<html><title>Error 403</title></html>", **HTML},
@@ -141,7 +141,7 @@ ANSWERS = {
     ),
     "a login page": (
         {"status": 200, "body": "<html><title>Sign in</title></html>", **HTML},
-        "A login page or a proxy may stand in front of Livy: check the URL and `auth`.",
+        "There may be a login page or a proxy in front of Livy: check the URL and `auth`.",
     ),
     "a redirect": (
         {"status": 302, "headers": {"Location": "https://sso.test/login"}},

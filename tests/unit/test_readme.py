@@ -97,8 +97,8 @@ def test_the_private_livys_time_out_is_the_one_in_the_text():
     "message",
     [
         "is held by batch",
-        "is to be seen",
-        "no staging place is configured",
+        "no batch {self._name!r} was found",
+        "no staging folder is configured",
         "lines",
         "Livy has forgotten it; from the history",
     ],

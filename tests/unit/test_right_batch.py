@@ -156,7 +156,7 @@ def test_a_finished_batch_does_not_run_again_under_its_id(server, wire):
 def test_anothers_batch_of_my_old_name_and_id_is_not_mine(server, wire):
     submitted(server, wire)
     restart(wire, view(owner="bob"))
-    with pytest.raises(NotSubmitted, match="only a finished batch of one's own is replaced"):
+    with pytest.raises(NotSubmitted, match="only a finished batch of your own can be replaced"):
         server.submit(REQUEST, if_exists="replace")
     assert deletes(wire) == []
 

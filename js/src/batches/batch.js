@@ -39,5 +39,5 @@ export function unkillable(store, batch) {
   const tone = batch && store.toneOf(batch);
   if (tone === "open") return "";
   if (tone !== "lost") return ENDED;
-  return batch.known ? "what became of it is not known" : "Livy has forgotten it";
+  return batch.known ? "its outcome is not known" : "Livy has forgotten it";
 }

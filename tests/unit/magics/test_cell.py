@@ -172,7 +172,7 @@ def test_one_json_object_is_a_post_body():
         ("#| out: [a, b]\nx = 1", "cell option out takes one value"),
         ("#| param: {a: [b]}\nx = 1", "cell option param takes plain values only"),
         ("#| stage: alway\nx = 1", "--stage: 'alway' is none of auto, always, never; did you mean always?"),
-        ("#| out: 2b\nx = 1", "--out NAME: '2b' is no variable name"),
+        ("#| out: 2b\nx = 1", "--out NAME: '2b' is not a variable name"),
         ("#| args: 'it''s'\nx = 1", "the quote ' in column 3 is never closed"),
         ('{\n "file": "x"\n "name"}', "POST body, line 4, column 2 of the cell: Expecting ',' delimiter"),
         ("#| wait: true\n\n  {'file': 'x'}", "POST body, line 4, column 4 of the cell: Expecting property name enclosed in double quotes"),

@@ -206,7 +206,7 @@ def test_trouble_is_told_once_under_the_cell_in_which_it_came(shell, tmp_path, c
     capsys.readouterr()
     shell.run_cell("submit()")
     (told,) = capsys.readouterr().out.splitlines()
-    assert told.startswith("not everything is remembered: the history ")
+    assert told.startswith("the history is incomplete: the history ")
     assert "Set LIVY_HISTORY" in told
     shell.run_cell("submit()")
     assert capsys.readouterr().out == ""
@@ -220,7 +220,7 @@ def test_code_gets_a_warning_in_its_log(tmp_path, caplog, monkeypatch):
         history.current().intend(Intent(server=URL, request=request, folder="/"))
     ((name, _, text),) = caplog.record_tuples
     assert name == "livy_magic.history"
-    assert "not everything is remembered" in text
+    assert "the history is incomplete" in text
 
 
 def run(code: str) -> str:
@@ -255,8 +255,7 @@ def test_a_python_without_a_module_submits_without_a_history(module):
             assert key is None
     """)
     assert (
-        said
-        == f"not everything is remembered: this Python has no {module}, so there is no history\n"
+        said == f"the history is incomplete: this Python has no {module}, so there is no history\n"
     )
 
 

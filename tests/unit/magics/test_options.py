@@ -126,8 +126,8 @@ def test_the_line_goes_over_the_cell():
         ("--name --wait etl.py", "--name needs a value: --name NAME"),
         ("--name --conf=a=b etl.py", "--name needs a value: --name NAME"),
         ("--out -- etl.py", "--out needs a value: -o, --out NAME"),
-        ("-o 2x etl.py", "--out NAME: '2x' is no variable name"),
-        ("-o class etl.py", "--out NAME: 'class' is no variable name"),
+        ("-o 2x etl.py", "--out NAME: '2x' is not a variable name"),
+        ("-o class etl.py", "--out NAME: 'class' is not a variable name"),
         ("--out= etl.py", "--out NAME: '' is empty"),
         ("--wait=yes etl.py", "--wait takes no value"),
         ("--wait --wait etl.py", "--wait is given twice"),
@@ -167,9 +167,9 @@ def test_so_is_one_in_another_magics_line(line, message):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("--driver-memory 2x x", "driverMemory: '2x' is no memory size: a whole number and k, m, g or t; for example 2g"),
+        ("--driver-memory 2x x", "driverMemory: '2x' is not a memory size: write a whole number and k, m, g or t; for example 2g"),
         ("--driver-cores two x", "driverCores: 'two' is not a whole number; for example 2"),
-        ("--conf a x", "conf: 'a' is not of the form key=value, without blanks; for example spark.sql.shuffle.partitions=400"),
+        ("--conf a x", "conf: 'a' is not of the form key=value, without spaces; for example spark.sql.shuffle.partitions=400"),
         ("--name= x", "name: '' is empty; for example nightly"),
         ("--name 123 x", "name: '123' is all digits, which Livy takes for a batch id; for example nightly"),
     ],

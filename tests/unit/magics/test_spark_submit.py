@@ -145,7 +145,7 @@ def test_a_properties_file_is_read_as_spark_reads_it(tmp_path):
         "spark.e": "",
         "spark.f": "ü",
     }
-    assert parsed.notes == [f"{file}: log.level are no Spark properties, so they are left out"]
+    assert parsed.notes == [f"{file}: log.level are not Spark properties, so they are left out"]
 
 
 @pytest.mark.parametrize(

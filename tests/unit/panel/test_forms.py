@@ -89,7 +89,7 @@ def test_all_mistakes_are_told_at_once():
     with pytest.raises(forms.FormErrors) as wrong:
         forms.request({"driverMemory": "lots", "conf": {"a b": "1", "": "2"}}, None)
     assert set(wrong.value.errors) == {"file", "driverMemory", "conf"}
-    assert str(wrong.value) == "3 fields cannot be taken: file, driverMemory, conf"
+    assert str(wrong.value) == "3 fields are invalid: file, driverMemory, conf"
     assert wrong.value.errors["file"].startswith("is missing")  # it stands at the field
 
 

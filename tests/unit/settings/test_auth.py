@@ -149,7 +149,7 @@ def test_where_nobody_can_be_asked_the_message_says_what_to_write_instead(proble
         raise problem
 
     signer = auth.build(spec(kind="basic", user="alice"), URL, ask=ask)
-    with pytest.raises(ConfigError, match=r"nobody is here to answer: Password of alice.*\n.*env"):
+    with pytest.raises(ConfigError, match=r"cannot ask here: Password of alice.*\n.*env"):
         signed(signer)
 
 
@@ -210,7 +210,9 @@ def test_a_keyring_gives_the_password(keyring):
 
 
 def test_a_keyring_without_the_password_says_how_to_put_it_there(keyring):
-    with pytest.raises(ConfigError, match="has no password of alice\nRun: keyring set other alice"):
+    with pytest.raises(
+        ConfigError, match="has no password for alice\nRun: keyring set other alice"
+    ):
         signed(from_keyring("other"))
 
 
@@ -342,7 +344,7 @@ def test_a_command_that_is_not_there_is_named():
 
 @pytest.mark.parametrize("output", ["", "two words", '{"accessToken": "s3cret"}', "s3cret\ns3cret"])
 def test_what_cannot_be_a_token_is_refused_and_not_shown(output):
-    with pytest.raises(ConfigError, match="is no token: it is empty, has spaces") as caught:
+    with pytest.raises(ConfigError, match="is not a token: it is empty, has spaces") as caught:
         signed(bearer(output))
     assert SECRET not in str(caught.value)
 
@@ -441,7 +443,7 @@ def test_custom_takes_an_instance_a_factory_or_a_class(name, options, password):
         ("no_colon", "no_colon is not of the form module:name"),
         ("no_such_module:Auth", "no_such_module:Auth cannot be imported: No module named"),
         ("os:nothing", "os:nothing cannot be imported: module 'os' has no attribute"),
-        ("os:getpid", "auth object os:getpid makes nothing that could sign a request"),
+        ("os:getpid", "auth object os:getpid does not return a requests auth object"),
         ("os:getenv", "auth object os:getenv failed: TypeError"),
     ],
 )
@@ -480,7 +482,7 @@ def test_a_password_in_clear_text_is_refused_with_what_to_write_and_not_repeated
     with pytest.raises(ConfigError) as caught:
         spec(kind="basic", user="alice", password=value)
     assert str(caught.value) == (
-        "profile p: password has to say where the password is kept; in clear text it is refused\n"
+        "profile p: password must say where the password is kept; passwords in clear text are refused\n"
         "Write one of {env: …}, {keyring: …}, {netrc: true}, {callable: module:function}, prompt."
     )
 
@@ -489,7 +491,7 @@ def test_a_token_in_clear_text_is_refused_with_what_to_write_and_not_repeated():
     with pytest.raises(ConfigError) as caught:
         spec(kind="bearer", token=SECRET)
     assert str(caught.value) == (
-        "profile p: token has to say where the token is kept; in clear text it is refused\n"
+        "profile p: token must say where the token is kept; tokens in clear text are refused\n"
         "Write one of {env: …}, {command: …}, {callable: module:function}."
     )
 

@@ -178,7 +178,7 @@ def test_a_token_of_the_environment_goes_to_nothing_that_is_named_explicitly(set
     settings = settle(target, profile(), environ)
     assert settings.auth.kind == "none"
     assert settings.origins["auth"] == (
-        "default; that of environment LIVY_AUTH is for another server"
+        "default; the value from environment LIVY_AUTH belongs to another server"
     )
 
 
@@ -294,8 +294,8 @@ REFUSED = {
     "loop": "cannot read {}: Too many levels of symbolic links",
     "unreadable": "cannot read {}: Permission denied",
     "closed": "cannot read {}: Permission denied",
-    "fifo": "cannot read {}: it is no regular file",
-    "device": "cannot read {}: it is no regular file",
+    "fifo": "cannot read {}: it is not a regular file",
+    "device": "cannot read {}: it is not a regular file",
     "broken": "there is no file {}",
 }
 
@@ -325,10 +325,14 @@ def test_a_home_of_nobody_stays_as_it_is_written(settle):
 @pytest.mark.parametrize("kind", ["fifo", "loop", "device"])
 def test_a_file_of_profiles_that_cannot_be_read_is_named(kind, tmp_path, odd_paths):
     (tmp_path / "livy_magic.yaml").symlink_to(odd_paths[kind])
-    with pytest.raises(ConfigError, match=r"livy_magic\.yaml: (it is no regular|Too many levels)"):
+    with pytest.raises(
+        ConfigError, match=r"livy_magic\.yaml: (it is not a regular|Too many levels)"
+    ):
         profiles([tmp_path])
     environ = {"SPARKMAGIC_CONF_DIR": str(tmp_path), "SPARKMAGIC_CONF_FILE": "livy_magic.yaml"}
-    with pytest.raises(ConfigError, match=r"livy_magic\.yaml: (it is no regular|Too many levels)"):
+    with pytest.raises(
+        ConfigError, match=r"livy_magic\.yaml: (it is not a regular|Too many levels)"
+    ):
         load(environ=environ, config_path=[])
 
 
@@ -455,13 +459,13 @@ FILE = "~/jupyter/livy_magic.yaml"
         ("a: b: c", f"{FILE}, line 1: mapping values are not allowed here"),
         ("default: x\nprofiles: [a", f"{FILE}, line 2: expected ',' or ']', but got '<stream end>'"),
         ("\tx", f"{FILE}, line 1: found character '\\t' that cannot start any token"),
-        ("- a", f"{FILE}: it is no mapping of names to values"),
+        ("- a", f"{FILE}: it must be a mapping of names to values"),
         ("profils: {}", f"{FILE}: unknown key 'profils'; did you mean profiles?"),
-        ("profiles: [a]", f"{FILE}: profiles: it is no mapping of names to values"),
-        ("default: p\nprofiles: {p: [a]}", f"profile p in {FILE}: it is no mapping of names to values"),
+        ("profiles: [a]", f"{FILE}: profiles: it must be a mapping of names to values"),
+        ("default: p\nprofiles: {p: [a]}", f"profile p in {FILE}: it must be a mapping of names to values"),
         ("default: p\nprofiles: {p: {}}",
          f"profile p in {FILE}: it has no url; for example https://livy.example.com:8998, or local"),
-        ("default: p", f"no profile is called 'p' (default in {FILE}; no livy_magic.yaml has any)"),
+        ("default: p", f"no profile is called 'p' (default in {FILE}; no livy_magic.yaml defines a profile)"),
         ("default: prdo\nprofiles: {prod: {}, x: {}}",
          f"no profile is called 'prdo'; did you mean prod? (default in {FILE}; there are prod, x)"),
         (profile(stagin="x"), f"profile p in {FILE}: unknown setting 'stagin'; did you mean staging?"),
@@ -475,21 +479,21 @@ FILE = "~/jupyter/livy_magic.yaml"
         (profile(auth={"kind": "basic", "user": {"env": "NO"}}),
          f"profile p in {FILE}: auth: user: environment variable NO is not set"),
         (profile(headers={"A": "b\x07"}),
-         f"profile p in {FILE}: headers: the value of A is nothing that a header can carry"),
-        (profile(headers="A: b"), f"profile p in {FILE}: headers: it is no mapping of names to values"),
+         f"profile p in {FILE}: headers: the value of A is not valid in an HTTP header"),
+        (profile(headers="A: b"), f"profile p in {FILE}: headers: it must be a mapping of names to values"),
         (profile(cert=["a", "b", "c"]),
-         f"profile p in {FILE}: cert: it is neither one file nor those of certificate and key"),
+         f"profile p in {FILE}: cert: it must be one file, or two: certificate and key"),
         (profile(timeout="soon"),
-         f"profile p in {FILE}: timeout: it is no number of seconds, nor two; for example [5, 30]"),
+         f"profile p in {FILE}: timeout: it must be one number of seconds, or two; for example [5, 30]"),
         (profile(timeout=["1", "-2"]),
-         f"profile p in {FILE}: timeout: it is no number of seconds, nor two; for example [5, 30]"),
+         f"profile p in {FILE}: timeout: it must be one number of seconds, or two; for example [5, 30]"),
         (profile(timeout="inf"),
-         f"profile p in {FILE}: timeout: it is no number of seconds, nor two; for example [5, 30]"),
-        (profile(staging=""), f"profile p in {FILE}: staging: it is empty, or no text"),
+         f"profile p in {FILE}: timeout: it must be one number of seconds, or two; for example [5, 30]"),
+        (profile(staging=""), f"profile p in {FILE}: staging: it is empty or not text"),
         (profile(defaults={"drivrMemory": "1g"}), (f"profile p in {FILE}: defaults: unknown POST field"
          " 'drivrMemory'; did you mean driverMemory?")),
         (profile(defaults={"driverMemory": "lots"}), (f"profile p in {FILE}: defaults: driverMemory:"
-         " 'lots' is no memory size: a whole number and k, m, g or t; for example 2g")),
+         " 'lots' is not a memory size: write a whole number and k, m, g or t; for example 2g")),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_in_a_file_is_told_with_file_and_key(settle, yaml, message):
@@ -501,7 +505,7 @@ def test_what_makes_no_sense_in_a_file_is_told_with_file_and_key(settle, yaml, m
 def test_a_file_that_is_no_text_is_named(home):
     folder = write(home / "jupyter", "")
     (folder / "livy_magic.yaml").write_bytes(b"default: \xff")
-    with pytest.raises(ConfigError, match=r"livy_magic\.yaml: it is no text in UTF-8"):
+    with pytest.raises(ConfigError, match=r"livy_magic\.yaml: it is not UTF-8 text"):
         profiles([folder])
 
 
@@ -532,7 +536,7 @@ def test_a_secret_in_clear_text_is_refused_with_what_to_write_and_not_repeated(
     with pytest.raises(ConfigError) as caught:
         settle(**said)
     assert (
-        f"{name} is a secret, and in clear text it is refused\nWrite {name}: {{env: NAME}}"
+        f"{name} is a secret, and secrets in clear text are refused\nWrite {name}: {{env: NAME}}"
         in str(caught.value)
     )
     assert SECRET not in str(caught.value)
@@ -596,7 +600,7 @@ def test_sparkmagics_file_may_lie_where_sparkmagic_is_told(settle, home):
 
 def test_an_auth_of_sparkmagics_that_is_not_known_is_named(settle, home):
     sparkmagic(home, url="http://spark.test", auth="Custom_Auth")
-    with pytest.raises(ConfigError, match="sparkmagic's auth Custom_Auth is none that is known"):
+    with pytest.raises(ConfigError, match="sparkmagic's auth Custom_Auth is not supported"):
         settle()
 
 
@@ -637,7 +641,7 @@ def test_a_url_is_brought_into_the_form_that_requests_start_from(settle, url, us
     assert settle(url).url == used
 
 
-EXAMPLE = "it has to start with http:// or https://; for example https://livy.example.com:8998"
+EXAMPLE = "it must start with http:// or https://; for example https://livy.example.com:8998"
 
 
 @pytest.mark.parametrize(
@@ -645,15 +649,15 @@ EXAMPLE = "it has to start with http:// or https://; for example https://livy.ex
     [
         ("livy.test:8998", EXAMPLE),
         ("ftp://livy.test", EXAMPLE),
-        ("http://", "its host or port makes no sense"),
-        ("http://:8998", "its host or port makes no sense"),
-        ("http://livy.test:port", "its host or port makes no sense"),
-        ("http://livy.test:99999", "its host or port makes no sense"),
-        ("http://[::1", "its host or port makes no sense"),
+        ("http://", "its host or port is not valid"),
+        ("http://:8998", "its host or port is not valid"),
+        ("http://livy.test:port", "its host or port is not valid"),
+        ("http://livy.test:99999", "its host or port is not valid"),
+        ("http://[::1", "its host or port is not valid"),
         ("http://livy.test?x=1", "it has a query, a fragment, a space or a backslash"),
         ("http://livy.test/#/", "it has a query, a fragment, a space or a backslash"),
         ("http://livy test", "it has a query, a fragment, a space or a backslash"),
-        (f"http://alice:{SECRET}/x@livy.test", "there is an @ behind the host"),
+        (f"http://alice:{SECRET}/x@livy.test", "there is an @ after the host"),
     ],
 )
 def test_a_url_that_makes_no_sense_is_refused_with_its_place_and_an_example(
@@ -669,7 +673,7 @@ def test_a_target_that_is_a_url_without_its_scheme_is_told_so(settle):
     with pytest.raises(ConfigError) as caught:
         settle("livy.test:8998", TWO)
     assert str(caught.value) == (
-        "'livy.test:8998' is no profile; as a URL: http://livy.test:8998 (named explicitly)"
+        "there is no profile 'livy.test:8998'; for a URL, write http://livy.test:8998 (named explicitly)"
     )
 
 
@@ -691,7 +695,7 @@ def test_a_password_in_a_url_is_refused_but_in_the_environment(settle, place):
     url = f"https://alice:{SECRET}@livy.test"
     said = profile(url=url) if place == "yaml" else url
     with pytest.raises(
-        ConfigError, match=r"a password in a URL is refused.*\nhttps://USER@"
+        ConfigError, match=r"a password in a URL is refused.*\nWith https://USER@"
     ) as caught:
         settle(**{place: said})
     assert SECRET not in str(caught.value)

@@ -155,7 +155,9 @@ def test_a_user_name_cannot_lead_out_of_the_place():
 def test_what_livy_sees_has_to_be_a_uri():
     with pytest.raises(ConfigError) as error:
         Staging("/mnt/x", user="alice", seen_as="hdfs://bob:pw@nn/my place")
-    assert str(error.value) == "staging: 'hdfs://********@nn/my place' is no URI; percent-encode it"
+    assert (
+        str(error.value) == "staging: 'hdfs://********@nn/my place' is not a URI; percent-encode it"
+    )
 
 
 @given(st.text(min_size=1).filter(lambda name: "/" not in name and "\0" not in name))

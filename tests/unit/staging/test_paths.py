@@ -123,11 +123,11 @@ def test_an_absolute_path_that_is_not_here_is_left_to_a_remote_livy(folder, memo
         ),
         (
             {"file": "my", "args": ["job.py", "x"]},
-            "file: no such file: my; quote the blank: 'my job.py'",
+            "file: no such file: my; quote the name: 'my job.py'",
         ),
         (
             {"file": "my\\", "args": ["job.py"]},
-            "file: no such file: my\\; quote the blank: 'my job.py'",
+            "file: no such file: my\\; quote the name: 'my job.py'",
         ),
         ({"py_files": ["x.py"]}, "pyFiles: no such file: x.py (looked in FOLDER)"),
         ({"archives": ["x.zip#x"]}, "archives: no such file: x.zip (looked in FOLDER)"),
@@ -217,7 +217,7 @@ def test_with_nowhere_to_stage_the_message_says_what_to_set(file, what, folder):
     with pytest.raises(StagingError) as error:
         plan(BatchRequest(file=file), folder)
     assert str(error.value) == (
-        f"no staging place is configured, so Livy cannot read {what}\n"
+        f"no staging folder is configured, so Livy cannot read {what}\n"
         "Set `staging:` in the profile or LIVY_STAGING to a URL that this machine writes and Livy "
         "reads (hdfs:///tmp/livy), or put the file where Livy can read it."
     )
@@ -227,7 +227,7 @@ def test_a_cell_cannot_be_submitted_with_staging_switched_off(folder, memory):
     with pytest.raises(StagingError) as error:
         plan(BatchRequest(file=Code("x = 1")), folder, memory, mode="never")
     assert str(error.value) == (
-        "a cell's code reaches Livy only by staging, and that is switched off\n"
+        "a cell's code must be staged, but staging is off\n"
         "Leave out --stage never, or save the code as a file that Livy can read."
     )
 
@@ -240,7 +240,7 @@ def test_the_rest_of_a_request_is_untouched(folder, memory):
 
 def test_a_pipe_is_refused_rather_than_read(folder, memory):
     os.mkfifo(folder / "pipe.py")
-    with pytest.raises(InvalidRequest, match=r"file: pipe\.py is no regular file"):
+    with pytest.raises(InvalidRequest, match=r"file: pipe\.py is not a regular file"):
         plan(BatchRequest(file="pipe.py"), folder, memory)
 
 
@@ -289,7 +289,7 @@ def test_an_unchanged_folder_is_staged_only_once(memory, folder):
         (
             {"archives": ["env"]},
             ("archives: FOLDER/env is a virtual environment, which works only where it was made\n"
-            "Pack it with venv-pack, and give what that makes."),
+            "Pack it with venv-pack, and give the resulting file."),
         ),
     ],
 )  # fmt: skip
@@ -321,7 +321,7 @@ def test_what_has_to_be_zipped_has_to_be_staged(field, what, private, memory, fo
             private=private,
         )
     assert str(error.value) == (
-        f"{what} reaches Livy only as a zip that is staged, and that is switched off\n"
+        f"{what} must be staged as a zip, but staging is off\n"
         "Leave out --stage never, or give a zip."
     )
 
@@ -339,10 +339,10 @@ ODD = {
     "loop": (StagingError, "cannot read {}: Too many levels of symbolic links"),
     "unreadable": (StagingError, "cannot read {}: Permission denied"),
     "closed": (StagingError, "cannot read {}: Permission denied"),
-    "broken": (StagingError, "cannot read {}: it is a link to nothing"),
-    "fifo": (InvalidRequest, "{} is no regular file"),
-    "socket": (InvalidRequest, "{} is no regular file"),
-    "device": (InvalidRequest, "{} is no regular file"),
+    "broken": (StagingError, "cannot read {}: it is a broken link"),
+    "fifo": (InvalidRequest, "{} is not a regular file"),
+    "socket": (InvalidRequest, "{} is not a regular file"),
+    "device": (InvalidRequest, "{} is not a regular file"),
 }
 
 
@@ -366,7 +366,7 @@ FIELD_KEYS = {post.name: post.metadata["json"] for post in POST_FIELDS}
 def test_a_file_name_that_is_no_text_is_refused(memory, tmp_path):
     name = os.fsdecode(b"caf\xe9.py")
     (tmp_path / name).touch()
-    with pytest.raises(InvalidRequest, match=r"file: the file name .* is no text"):
+    with pytest.raises(InvalidRequest, match=r"file: the file name .* is not text"):
         plan(BatchRequest(file=name), tmp_path, memory)
 
 

@@ -221,7 +221,7 @@ def test_another_batch_under_the_name_and_id_of_mine_is_not_replaced(connect, se
     server.owner = "alice"
     connect(user="alice").submit(NIGHTLY)
     server.listed["nightly"] |= {"owner": "bob", "state": "success"}
-    with pytest.raises(NotSubmitted, match="only a finished batch of one's own"):
+    with pytest.raises(NotSubmitted, match="only a finished batch of your own"):
         connect(user="alice").submit(NIGHTLY, if_exists="replace")
     assert server.deleted == []
 

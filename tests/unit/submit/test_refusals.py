@@ -140,14 +140,14 @@ def test_whose_of_two_notebooks_a_batch_is_is_not_guessed(connect, server, recor
             fake.add("nightly", owner="alice")
 
     server.before_post, server.posts = rival_has_no_answer_yet, ["before:reset"]
-    with pytest.raises(SubmitUnknown, match=r"nobody can say[^\n]*\nAnother notebook of yours"):
+    with pytest.raises(SubmitUnknown, match=r"it is not certain[^\n]*\nAnother notebook of yours"):
         livy.submit(NIGHTLY)
     assert server.deleted == []
 
 
 def test_whether_a_new_batch_is_ours_is_not_guessed(connect, server, recorded):
     server.before_post, server.posts = taken_by("bob"), ["before:reset"]
-    with pytest.raises(SubmitUnknown, match=r"of bob, and nobody can say[^\n]*\n.*Set `user`"):
+    with pytest.raises(SubmitUnknown, match=r"of bob, and it is not certain[^\n]*\n.*Set `user`"):
         connect(user=None).submit(NIGHTLY)
     assert recorded().outcome == "unknown"
 

@@ -184,7 +184,7 @@ def test_a_gateway_that_asks_for_long_patience_gets_as_much_as_there_is(livy, se
 def test_a_login_page_instead_of_livy_is_soon_given_up(livy, server, recorded):
     server.posts = ["before:html"]
     server.looks = ["html"] * 4
-    with pytest.raises(SubmitUnknown, match="A login page or a proxy may stand"):
+    with pytest.raises(SubmitUnknown, match="There may be a login page or a proxy"):
         livy.submit(NAMELESS)
     assert recorded().outcome == "unknown"
 
