@@ -76,6 +76,11 @@ def parse_cell(cell: str, *, line_file: str | None = None) -> Cell:
         UsageError: An unknown or contradictory option, broken YAML or JSON, nothing to run.
         InvalidRequest: A field has a value that Livy would reject.
     """
+    if "\0" in cell:
+        line = FIRST_LINE + cell[: cell.index("\0")].count("\n")
+        raise UsageError(
+            f"line {line} of the cell: delete the NUL character; no Python source has one"
+        )
     top, below = parts(cell)
     for number, line in enumerate(top, start=FIRST_LINE):
         if _is_almost_option(line):
@@ -112,8 +117,7 @@ def parse_cell(cell: str, *, line_file: str | None = None) -> Cell:
 
 def _check_no_options(code: str, first_line: int) -> None:
     """Refuse options below code; within a text of several lines they are none."""
-    # The batch will say so, in its traceback; Python 3.13 raises SystemError at a NUL.
-    with suppress(tokenize.TokenError, SyntaxError, SystemError):
+    with suppress(tokenize.TokenError, SyntaxError):  # the batch will say so, in its traceback
         for token in tokenize.generate_tokens(io.StringIO(code).readline):
             if token.type == tokenize.COMMENT and token.line.startswith(MARK):
                 line = first_line + token.start[0] - 1

@@ -47,6 +47,7 @@ MISTAKES = {
     "%livy_submit -o 1st job.py": "UsageError: --out NAME: '1st' is not a variable name",
     "%livy_submit --param DAY=1 job.py": "UsageError: --param is for %%livy_batch: a file has no cell to put it in",
     "%livy_submit --keytab x job.py": "UsageError: --keytab is refused: the server logs in to Kerberos itself, and a keytab should not travel",
+    "%%livy_batch\nx = 1\ny = '\0'": "UsageError: line 3 of the cell: delete the NUL character; no Python source has one",
     "%livy_wait --timeout 5m": "UsageError: which batch? None was submitted here yet: give an id or a name",
     # -- values
     "%livy_submit --executor-memory 2.5g job.py": "InvalidRequest: executorMemory: '2.5g' is not a memory size: write a whole number and k, m, g or t; for example 4g",
