@@ -77,9 +77,9 @@ def parse_cell(cell: str, *, line_file: str | None = None) -> Cell:
         InvalidRequest: A field has a value that Livy would reject.
     """
     if "\0" in cell:
-        line = FIRST_LINE + cell[: cell.index("\0")].count("\n")
+        at = FIRST_LINE + cell[: cell.index("\0")].count("\n")
         raise UsageError(
-            f"line {line} of the cell: delete the NUL character; no Python source has one"
+            f"line {at} of the cell: delete the NUL character; no Python source has one"
         )
     top, below = parts(cell)
     for number, line in enumerate(top, start=FIRST_LINE):
