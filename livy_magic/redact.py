@@ -55,7 +55,8 @@ _WHOLE = re.compile(r"((?:[\w.-]+=)?([\w.-]+)[=:]).+", re.DOTALL)
 _FLAG = re.compile(r"--?[A-Za-z][\w.-]*")
 
 _QUERY_PART = re.compile(r"([?&;]([\w.%-]+)=)[^&;#\s]+")
-_USER_INFO = re.compile(r"(?<=://)(?:[^/\s?#]+|[^/\s:]*:(?!\d*[/?#\s])\S+)(?=@)")
+# A password may hold what it should not; without a bound: quadratic in a long word.
+_USER_INFO = re.compile(r"(?<=://)(?:[^/\s?#]+|[^/\s:]*:(?!\d*[/?#\s])\S{1,200})(?=@)")
 _CONTAINER_SCHEMES = ("abfs://", "abfss://", "wasb://", "wasbs://")  # container@account
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
@@ -95,7 +96,8 @@ def mask_url(text: str) -> str:
     """Return ``text`` with user info and secret query parameters masked in all its URLs."""
 
     def without_user(found: re.Match[str]) -> str:
-        container = text.lower().endswith(_CONTAINER_SCHEMES, 0, found.start())
+        before = text[max(0, found.start() - 10) : found.start()].lower()
+        container = before.endswith(_CONTAINER_SCHEMES)
         return found[0] if container and ":" not in found[0] else MASK
 
     def without_secret(found: re.Match[str]) -> str:
