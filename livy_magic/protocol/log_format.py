@@ -27,6 +27,10 @@ _SPARK_LAYOUT = re.compile(
     # Before its log begins, where nothing configures that.
     r"|Using Spark's default log4j profile: "
 )
+# Below a line of Spark's log; other lines may come in between, as a long trace is written in parts.
+_TRACE = re.compile(
+    r"\s+at [\w.$<>/-]+\(|(?:\s*Suppressed|Caused by): |\s+\.\.\. \d+ (?:more|common frames omitted)"
+)
 # What the private Livy's spark-submit says of a batch that waits for its place.
 _WAITS = re.compile(
     rf"{SPARK_MARK}[\d/]+ [\d:]+ INFO livy_magic: (?P<waits>waits for \d+ other batch(?:es)?):"
@@ -99,6 +103,27 @@ def waits(entries: Sequence[str]) -> str:
     lines = split_sections(entries, start=0 if entries[:1] == (STDOUT,) else 1).stdout
     found = _WAITS.match(lines[-1]) if lines else None
     return found["waits"] if found else ""
+
+
+def sparks_part(text: str, *, goes_on: bool) -> int | None:
+    """Return where in a line of the private Livy's log Spark's mark begins; None where it has none.
+
+    A program can print the mark, too, and none of its text may be taken for Spark's. So the mark
+    counts before what is laid out as Spark's lines or stack traces are, which may stand behind an
+    unfinished line of the program's; and at the beginning of a line that goes on with Spark's.
+
+    Args:
+        text: The line.
+        goes_on: Whether the line before it ended as Spark's.
+    """
+    at = text.find(SPARK_MARK)
+    if at == 0 and goes_on:
+        return 0
+    while at >= 0:
+        if _SPARK_LAYOUT.match(text, at + 1) or _TRACE.match(text, at + 1):
+            return at
+        at = text.find(SPARK_MARK, at + 1)
+    return None
 
 
 def looks_like_sparks(text: str) -> bool:

@@ -20,11 +20,11 @@ from ..protocol.log_format import (
     JAVAS_WARNING,
     LIVY_KEEPS,
     PRIVATE_KEEPS,
-    SPARK_MARK,
     STDERR,
     Line,
     end_of_known,
     looks_like_sparks,
+    sparks_part,
     split_sections,
 )
 from ..protocol.models import LogPage
@@ -90,6 +90,7 @@ class LogTail:
         self._start = 0  # of the next request
         self._refused: tuple[int, list[str]] = (0, [])  # a part, until the whole window arrives
         self._marked = False
+        self._behind_sparks = False
         self._broken = False
         self._held_back = False
 
@@ -168,15 +169,18 @@ class LogTail:
 
     def _classified(self, texts: Sequence[str]) -> list[Line]:
         """Return lines with their kinds; split one in which Spark's line begins late."""
-        self._marked = self._marked or any(SPARK_MARK in text for text in texts)
+        self._marked = self._marked or any(
+            sparks_part(text, goes_on=False) is not None for text in texts
+        )
         return [line for text in texts for line in self._kinds(text)]
 
     def _kinds(self, text: str) -> Iterator[Line]:
-        program, mark, spark = text.partition(SPARK_MARK)
-        if mark:
-            if program:
-                yield Line(program, "program")
-            yield Line(spark, "spark")
+        at = sparks_part(text, goes_on=self._behind_sparks)
+        self._behind_sparks = at is not None
+        if at is not None:
+            if at:
+                yield Line(text[:at], "program")
+            yield Line(text[at + 1 :], "spark")
         elif text == JAVAS_WARNING or (not self._marked and looks_like_sparks(text)):
             yield Line(text, "spark")
         else:

@@ -458,6 +458,9 @@ def test_many_lines_take_little_more_memory_than_their_text() -> None:
 # -- who wrote it ---------------------------------------------------------------------------------
 
 
+LATE = "26/11/22 19:41:07 WARN Utils: late"
+
+
 def kinds(*lines: str) -> list[Line]:
     server = Server()
     server.stdout += lines
@@ -465,10 +468,69 @@ def kinds(*lines: str) -> list[Line]:
 
 
 def test_sparks_own_lines_are_known_by_their_mark() -> None:
-    assert kinds("hello", f"{SPARK_MARK}WARN Utils: late", "bye") == [
+    assert kinds("hello", SPARK_MARK + LATE, "bye") == [
         Line("hello", "program"),
-        Line("WARN Utils: late", "spark"),
+        Line(LATE, "spark"),
         Line("bye", "program"),
+    ]
+
+
+TRACE = [
+    LATE,
+    "a message of",
+    "",
+    "four lines",
+    "java.lang.RuntimeException: x",
+    "\tat org.apache.spark.Main$.main(Main.scala:12)",
+    "\tat java.base/java.lang.Thread.run(Thread.java:840)",
+    "Caused by: java.io.IOException: y",
+    "\t... 12 more",
+]
+
+
+def test_the_lines_below_one_of_sparks_are_sparks() -> None:
+    assert kinds(*(SPARK_MARK + text for text in TRACE)) == [Line(text, "spark") for text in TRACE]
+
+
+def test_what_goes_on_with_sparks_may_come_at_a_later_look() -> None:
+    server, tail = Server(), LogTail()
+    for text in TRACE:
+        server.stdout += [SPARK_MARK + text]
+        assert read(tail, server) == [Line(text, "spark")]
+
+
+def test_a_trace_in_which_the_program_prints_stays_sparks() -> None:
+    lines = [SPARK_MARK + text for text in TRACE]
+    lines.insert(6, "mine")
+    assert Line("mine", "program") in kinds(*lines)
+    assert [line.text for line in kinds(*lines) if line.kind == "spark"] == TRACE
+
+
+@pytest.mark.parametrize(
+    "mine",
+    [
+        f"a{SPARK_MARK}b",
+        f"{SPARK_MARK}b",
+        f"a{SPARK_MARK}",
+        SPARK_MARK,
+        f"a{SPARK_MARK}{SPARK_MARK}26/11/22 is a Sunday",
+        f"a{SPARK_MARK}INFO b: c",
+    ],
+)
+def test_a_mark_that_the_program_prints_takes_none_of_its_text(mine: str) -> None:
+    assert kinds(SPARK_MARK + LATE, "hello", mine, "bye")[1:] == [
+        Line("hello", "program"),
+        Line(mine, "program"),
+        Line("bye", "program"),
+    ]
+    sparks = kinds(mine, LATE)[1]
+    assert sparks.kind == "spark"  # on a server without marks
+
+
+def test_a_mark_that_the_program_prints_hides_no_line_of_sparks_behind_it() -> None:
+    assert kinds(f"a{SPARK_MARK}b{SPARK_MARK}{LATE}") == [
+        Line(f"a{SPARK_MARK}b", "program"),
+        Line(LATE, "spark"),
     ]
 
 
@@ -506,7 +568,7 @@ def test_what_spark_submit_reports_of_yarn_is_no_output() -> None:
     ]
 
 
-@pytest.mark.parametrize("others", [["hello"], ["hello", f"{SPARK_MARK}INFO Utils: x"]])
+@pytest.mark.parametrize("others", [["hello"], ["hello", SPARK_MARK + LATE]])
 def test_javas_warning_about_sparks_module_is_no_output(others: list[str]) -> None:
     first = kinds("WARNING: Using incubator modules: jdk.incubator.vector", *others)[0]
     assert first.kind == "spark"
@@ -515,12 +577,12 @@ def test_javas_warning_about_sparks_module_is_no_output(others: list[str]) -> No
 
 def test_where_there_are_marks_the_layout_proves_nothing() -> None:
     mine = "26/11/22 19:41:07 INFO root: the program's own logging"
-    assert kinds(mine, f"{SPARK_MARK}x")[0] == Line(mine, "program")
+    assert kinds(mine, SPARK_MARK + LATE)[0] == Line(mine, "program")
 
 
 def test_marks_count_from_then_on() -> None:
     server, tail = Server(), LogTail()
-    server.stdout += [f"{SPARK_MARK}x"]
+    server.stdout += [SPARK_MARK + LATE]
     read(tail, server)
     mine = "26/11/22 19:41:07 INFO root: the program's own logging"
     server.stdout += [mine]
@@ -528,9 +590,9 @@ def test_marks_count_from_then_on() -> None:
 
 
 def test_sparks_line_behind_an_unfinished_one_is_split_off() -> None:
-    assert kinds(f"loading ...{SPARK_MARK}26/11/22 19:41:07 WARN Utils: late") == [
+    assert kinds(f"loading ...{SPARK_MARK}{LATE}") == [
         Line("loading ...", "program"),
-        Line("26/11/22 19:41:07 WARN Utils: late", "spark"),
+        Line(LATE, "spark"),
     ]
 
 
