@@ -93,8 +93,8 @@ class Handler(BaseHTTPRequestHandler):
             self.server.released.wait(10)
         elif how == "html":
             self.answer(200, PAGE)
-        elif how == "redirect":
-            self.answer(302, Location="http://sso.test/login")
+        elif how.startswith("3"):
+            self.answer(int(how), Location="http://me:pw@sso.test:8443/login;s=pw?token=pw")
         elif how == "cut":
             self.answer(201, b'{"id": 7, "sta')
         elif how == "wrong":
@@ -169,7 +169,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.fail(how) if how else self.answer(201, view)
 
 
-UNCLEAR = ["reset", "502", "503", "504", "500", "408", "html", "cut", "wrong", "redirect"]
+UNCLEAR = ["reset", "502", "503", "504", "500", "524", "408", "499", "html", "cut", "wrong"]
 
 
 def interrupt(*_args, **_more):

@@ -25,14 +25,23 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.cookies import RequestsCookieJar
+from requests.utils import check_header_validity
 from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 from urllib3.util import Retry
 
-from ..errors import NotFound, NotLivy, ServerError, Unauthorized, Unreachable
-from ..redact import mask_url, plain
+from ..errors import (
+    ConfigError,
+    LivyError,
+    NotFound,
+    NotLivy,
+    ServerError,
+    Unauthorized,
+    Unreachable,
+)
+from ..redact import mask_text, mask_url, plain
+from . import wire
 from .field_types import LARGEST_INT, no_path
 from .list_cache import ListCache
 from .models import BatchId, BatchInfo, BatchPage, BatchRequest, LogPage, is_same_id
@@ -337,31 +346,65 @@ class LivyClient:
     ) -> tuple[requests.Response, str]:
         """Send one request; return the answer, unless it is an error, and the request line."""
         line = f"{method} {mask_url(self.url)}{path}"
+        session = self._session(method)
+        request = self._prepared(session, method, path, query, body, line)
+        wire.request.sent = None
         try:
-            response = self._session(method).request(
-                method,
-                self.url + path,
-                params=query,
-                # ASCII JSON needs no charset; without a JSON type, a POST would count as a form.
-                data=None if body is None else json.dumps(body).encode("ascii"),
-                headers={"Content-Type": "application/json"} if body is not None else None,
+            with session.send(
+                request,
                 timeout=timeout or self._timeout,
                 allow_redirects=False,
                 verify=self._verify,
                 cert=self._cert,
                 proxies=self._proxies,
                 stream=True,
-            )
-            # Read in one go: requests reads pieces of 10 KB, each of which releases and takes the
-            # GIL, and that slows down a loop in the notebook.
-            response._content = b"".join(response.iter_content(None))  # noqa: SLF001 -- .content's own
-        except requests.RequestException as failure:
+            ) as response:
+                # Read in one go: requests reads pieces of 10 KB, each of which releases and takes
+                # the GIL, and that slows down a loop in the notebook.
+                response._content = b"".join(response.iter_content(None))  # noqa: SLF001 -- .content's own
+        except LivyError:  # from an auth object of ours that has no other secret after a 401
+            raise
+        except (
+            Exception
+        ) as failure:  # requests lets some exceptions of urllib3 and auth objects through
             raise _no_answer(failure, line) from failure
-        except OSError as failure:  # requests' word for a file of `verify` or `cert` that is gone
-            raise Unreachable(f"{line}: {failure}", request=line, sent=False) from failure
-        if not response.ok or response.is_redirect:
+        if response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
             raise _error_answer(response, line)
         return response, line
+
+    def _prepared(
+        self,
+        session: requests.Session,
+        method: str,
+        path: str,
+        query: Mapping[str, int] | None,
+        body: Mapping[str, Any] | None,
+        line: str,
+    ) -> requests.PreparedRequest:
+        """Return a request, signed and ready to go out.
+
+        Raises:
+            ConfigError: It cannot be made, as when the auth object fails.
+        """
+        request = requests.Request(
+            method,
+            self.url + path,
+            params=query,
+            # ASCII JSON needs no charset; without a JSON type, a POST would count as a form.
+            data=None if body is None else json.dumps(body).encode("ascii"),
+            headers={"Content-Type": "application/json"} if body is not None else None,
+        )
+        try:
+            prepared = session.prepare_request(request)
+            for header in prepared.headers.items():  # what the auth object adds is not checked yet
+                check_header_validity(header)
+                if isinstance(header[1], str):
+                    header[1].encode("latin-1")  # as it will be
+        except LivyError:
+            raise
+        except Exception as failure:
+            raise _unsendable(failure, line) from failure
+        return prepared
 
     def _session(self, method: str) -> requests.Session:
         if method != "GET":
@@ -379,7 +422,7 @@ class LivyClient:
         session.auth = self._auth
         session.headers.update(self._headers)
         session.cookies = self._cookies
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=retries)
+        adapter = wire.NotingAdapter(pool_connections=1, pool_maxsize=1, max_retries=retries)
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         return session
@@ -399,14 +442,29 @@ def other_batch(line: str) -> NotLivy:
     )
 
 
-def _no_answer(failure: requests.RequestException, line: str) -> Unreachable:
+def _unsendable(failure: Exception, line: str) -> ConfigError:
+    """Return the error that says why a request cannot be made."""
+    cause = f"{type(failure).__name__}: {plain(mask_text(_tail(failure)))}"
+    if isinstance(
+        failure, (requests.exceptions.InvalidHeader, UnicodeError)
+    ):  # its text may show the secret
+        cause = "a value has characters that no header can carry; see `auth` and `headers`"
+    return ConfigError(f"{line}: the request cannot be made: {cause}")
+
+
+def _no_answer(failure: Exception, line: str) -> Unreachable:
     """Return the error that says why no answer came, and whether the request may have arrived."""
     reason = getattr(failure.args[0], "reason", None) if failure.args else None
-    unsent = isinstance(
-        failure,
-        (requests.ConnectTimeout, requests.exceptions.SSLError, requests.exceptions.ProxyError),
-    ) or isinstance(reason, NewConnectionError)
-    if isinstance(failure, requests.exceptions.SSLError):
+    no_connection = isinstance(reason, NewConnectionError)
+    # requests raises a bare OSError for a missing file of `verify` or `cert`, and wraps all others.
+    no_file = isinstance(failure, OSError) and not isinstance(failure, requests.RequestException)
+    unsent = (
+        wire.request.sent is False
+        or no_connection
+        or isinstance(failure, (requests.ConnectTimeout, requests.exceptions.InvalidURL))
+        or no_file
+    )
+    if isinstance(failure, requests.exceptions.SSLError) and unsent:
         advice = "Set `verify` in the profile, or LIVY_CA, to a file with the certificate authority of the server."
         if "WRONG_VERSION_NUMBER" in str(failure):
             advice = (
@@ -417,9 +475,11 @@ def _no_answer(failure: requests.RequestException, line: str) -> Unreachable:
         cause = "no connection in time; is the address right, and the network open?"
     elif isinstance(failure, requests.ReadTimeout):
         cause = "no answer in time"
-    elif isinstance(failure, requests.exceptions.ProxyError):
+    elif isinstance(failure, requests.exceptions.ProxyError) and unsent:
         cause = f"the proxy did not let the request through: {_tail(reason or failure)}"
-    elif isinstance(reason, NewConnectionError):
+    elif no_file:
+        cause = str(failure)
+    elif no_connection:
         cause = f"cannot connect: {_tail(reason)}; is the server up, and the address right?"
     else:
         cause = f"the connection broke: {_tail(failure)}"
@@ -455,8 +515,8 @@ def _verdict(
 ) -> tuple[type[ServerError], str]:
     """Return the exception class for an error answer, and advice for the user, or ``""``."""
     status = response.status_code
-    if response.is_redirect:
-        place = _origin(response.headers["Location"]) or "another page"
+    if status < HTTPStatus.BAD_REQUEST:
+        place = _place(response.headers.get("Location", "")) or "another page"
         return NotLivy, f"It redirects to {place}: use the URL at which Livy itself answers."
     if status == HTTPStatus.UNAUTHORIZED:
         return Unauthorized, "The server requires authentication: set `auth`."
@@ -476,13 +536,15 @@ def _verdict(
     return ServerError, ""
 
 
-def _origin(url: str) -> str:
-    """Return scheme and host of a URL; empty if it has no host or is not valid."""
+def _place(url: str) -> str:
+    """Return a URL without user info, parameters and query, which may be secret; empty if not valid."""
     try:
         target = urlsplit(url)
+        port = "" if target.port is None else f":{target.port}"
     except ValueError:
         return ""
-    return f"{target.scheme}://{target.hostname}" if target.hostname else ""
+    path = target.path.partition(";")[0][:100]
+    return plain(f"{target.scheme}://{target.hostname}{port}{path}") if target.hostname else ""
 
 
 def _no_json(response: requests.Response, line: str) -> NotLivy:
@@ -517,7 +579,7 @@ def _server_words(response: requests.Response, most: int = 1000) -> str:
             body = body.get("msg") or body.get("message") or ""
         words = body if isinstance(body, str) else json.dumps(body)
         words = words.partition("\n at [Source:")[0]
-    words = plain(" ".join(words.split())) or response.reason or "no explanation"
+    words = plain(" ".join(words.split()) or response.reason or "no explanation")
     return words if len(words) <= most else words[:most] + "…"
 
 

@@ -232,6 +232,10 @@ class BatchRequest:
         clash = sorted(self.extra.keys() & {field.metadata["json"] for field in POST_FIELDS})
         if clash:
             raise InvalidRequest(f"extra: {clash[0]} is a field of its own; set that instead")
+        try:
+            json.dumps(dict(self.extra), allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as problem:
+            raise InvalidRequest(f"extra: JSON has no such value: {problem}") from None
         object.__setattr__(self, "extra", MappingProxyType(dict(self.extra)))
 
     def __repr__(self) -> str:

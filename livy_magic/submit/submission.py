@@ -6,6 +6,10 @@ with proof that nothing was started, or :class:`SubmitUnknown`; the history reco
 If the answer is unclear, the batch's name settles the outcome, since Livy never has two batches
 with one name. The name finds the batch, and the POST may be repeated under it: Livy rejects
 whichever arrives second as a duplicate, and starts nothing.
+
+A 301, 302 or 303 is a gateway's, which as a rule redirects instead of passing the POST on. It proves
+that nothing was started if it came at once and Livy then has no batch of that name: a gateway that
+asked Livy has had Livy's answer, and Livy registers a batch before it answers.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from dataclasses import dataclass
 
 from ..errors import (
     BatchGone,
+    ConfigError,
     LivyError,
     NotFound,
     NotLivy,
@@ -47,6 +52,7 @@ ROOM = 300.0  # seconds to wait for a server that accepts no more batches at pre
 BIRTH = 10.0  # seconds after which a live batch shows a log
 GLANCE = 2.0  # seconds for the single look after an interrupt
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds between two looks
+AT_ONCE = 5.0  # seconds within which no gateway stops waiting for Livy
 STRANGERS = 4  # looks in a row that something other than this Livy may answer
 
 
@@ -128,8 +134,8 @@ class _Submission:
             problem = self._interrupted()
         except LivyError as failure:
             problem = failure
-            if self._in_doubt and not isinstance(failure, NotSubmitted | SubmitUnknown):
-                problem = self._unknown(failure)  # for example, no token to look with
+            if not isinstance(failure, NotSubmitted | SubmitUnknown):  # for example, no token
+                problem = self._unknown(failure) if self._in_doubt else nothing_because(failure)
         self._record(problem)
         raise problem
 
@@ -148,15 +154,18 @@ class _Submission:
         """POST until the server accepts the batch, and return it."""
         end = time.monotonic() + ROOM
         for pause in pauses():
+            began = time.monotonic()
             answer = self._send()
             if isinstance(answer, BatchInfo):
                 return answer
             proof = verdict(answer)
+            if proof == "elsewhere":
+                return self._settle(answer, at_once=time.monotonic() - began < AT_ONCE)
             # If a unique name is held, a gateway has repeated the POST.
             if proof == "unclear" or (proof == "duplicate" and is_unique(self._name)):
                 return self._settle(answer)
             if proof == "unsent":
-                raise NotSubmitted(f"nothing was submitted: {answer}") from answer
+                raise nothing_because(answer) from answer
             if proof != "busy":
                 raise self._refused(answer) from answer
             wait = max(pause, answer.retry_after or 0.0)
@@ -181,7 +190,7 @@ class _Submission:
             if not isinstance(failure, ServerError):  # without credentials, nothing was sent
                 self._in_doubt = before
                 raise
-            if verdict(failure) != "unclear":
+            if verdict(failure) not in {"unclear", "elsewhere"}:
                 self._in_doubt = before
             return failure
         return info if info.name in {None, self._name} else other_batch("POST /batches")
@@ -221,8 +230,14 @@ class _Submission:
 
     # -- an unclear answer ------------------------------------------------------------------------
 
-    def _settle(self, lost: ServerError) -> BatchInfo:
-        """Return the batch of a POST whose answer is unclear, found by its name or posted again."""
+    def _settle(self, lost: ServerError, *, at_once: bool = False) -> BatchInfo:
+        """Return the batch of a POST whose answer is unclear, found by its name or posted again.
+
+        Args:
+            lost: The answer.
+            at_once: Whether it is a redirect that came at once, so that one look settles it.
+        """
+        redirect = lost if at_once else None
         end = last_repeat = time.monotonic() + PATIENCE
         strangers = 0
         for pause in pauses():
@@ -236,6 +251,9 @@ class _Submission:
                 strangers += isinstance(failure, NotLivy | Unauthorized)
             if found is not None:
                 return self._adopt(found, lost)
+            if missing and redirect is not None:
+                certain = self._may_repeat()
+                raise (nothing_because if certain else self._unknown)(redirect) from redirect
             left = end - time.monotonic()
             if left <= 0 or strangers == STRANGERS:
                 raise self._unknown(lost) from lost
@@ -385,10 +403,15 @@ def nothing_yet() -> Iterator[None]:
     """Raise :class:`NotSubmitted` if the server fails, or a person interrupts, in the block."""
     try:
         yield
-    except (ServerError, BatchGone) as problem:
-        raise NotSubmitted(f"nothing was submitted: {problem}") from problem
+    except (ServerError, BatchGone, ConfigError) as problem:
+        raise nothing_because(problem) from problem
     except KeyboardInterrupt:
         raise NotSubmitted("interrupted: nothing was submitted") from None
+
+
+def nothing_because(problem: LivyError) -> NotSubmitted:
+    """Return the error for a submission that certainly started nothing."""
+    return NotSubmitted(f"nothing was submitted: {problem}")
 
 
 def runs_on(info: BatchInfo) -> WaitInterrupted:

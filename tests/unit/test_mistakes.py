@@ -146,7 +146,7 @@ ANSWERS = {
     ),
     "a redirect": (
         {"status": 302, "headers": {"Location": "https://sso.test/login"}},
-        "It redirects to https://sso.test: use the URL at which Livy itself answers.",
+        "It redirects to https://sso.test/login: use the URL at which Livy itself answers.",
     ),
 }
 

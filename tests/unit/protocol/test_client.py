@@ -1,3 +1,4 @@
+import contextlib
 import http.server
 import json
 import socket
@@ -155,6 +156,65 @@ def test_a_refused_connection_was_provably_not_used():
             LivyClient(f"http://127.0.0.1:{port}").create(BatchRequest(file="/a.py"))
     assert not lost.value.sent
     assert "is the server up" in str(lost.value)
+
+
+@contextlib.contextmanager
+def proxy_that(answer):
+    """The URL of a proxy that gives each connection this answer, and ends it."""
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = door.accept()
+                with connection:
+                    connection.recv(10_000)
+                    connection.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{door.getsockname()[1]}"
+        door.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answer", "sent"),
+    [
+        ("https", b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", False),
+        ("https", b"HTTP/1.1 503 Service Unavailable\r\n\r\n", False),
+        ("https", b"", False),
+        ("https", b"HTTP/1.1 200 Connection established\r\n\r\n", False),  # then no handshake
+        ("http", b"", True),
+        ("http", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", True),
+        ("http", b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nno gzip", True),
+        ("http", b"garbage\r\n", True),
+    ],
+)
+def test_what_a_proxy_lets_through_may_have_been_sent(scheme, answer, sent):
+    with proxy_that(answer) as proxy:
+        client = LivyClient(f"{scheme}://livy.test", proxies={scheme: proxy})
+        with pytest.raises(Unreachable) as lost:
+            client.create(BatchRequest(file="/a.py"))
+        assert lost.value.sent is sent
+
+
+@pytest.mark.parametrize(
+    ("url", "settings"),
+    [
+        ("http://no-such-host.invalid", {}),
+        ("http://127.0.0.1:1", {}),
+        ("https://127.0.0.1:1", {}),
+        ("https://livy.test", {"verify": "/does/not/exist"}),
+        ("http://livy.test", {"proxies": {"http": "http://127.0.0.1:1"}}),
+        ("https://livy.test", {"proxies": {"https": "http://127.0.0.1:1"}}),
+        ("http://livy.test", {"proxies": {"http": "http:///nowhere"}}),
+    ],
+)
+def test_what_found_nobody_was_not_sent(url, settings):
+    with pytest.raises(Unreachable) as lost:
+        LivyClient(url, **settings).create(BatchRequest(file="/a.py"))
+    assert not lost.value.sent
 
 
 # -- error answers: the five shapes ---------------------------------------------------------------

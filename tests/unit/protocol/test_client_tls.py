@@ -2,7 +2,9 @@
 
 import http.server
 import json
+import socket
 import ssl
+import struct
 import threading
 from pathlib import Path
 
@@ -20,6 +22,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         answer = json.dumps({"version": "0.7.1-incubating"}).encode()
         self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n" + answer)
+
+    def do_POST(self):
+        """End without an answer, and without a word of TLS about that."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, *args):
         pass
@@ -73,3 +80,31 @@ def test_a_client_certificate_is_shown_to_the_server(start):
         LivyClient(url, verify=CERTIFICATE).version()
     client = LivyClient(url, verify=CERTIFICATE, cert=(CERTIFICATE, KEY))
     assert client.version() == "0.7.1-incubating"
+
+
+def test_a_connection_that_ends_after_the_request_may_have_brought_it(start):
+    with pytest.raises(Unreachable, match="the connection broke") as lost:
+        LivyClient(start(), verify=CERTIFICATE).create(BatchRequest(file="/a.py"))
+    assert lost.value.sent
+
+
+@pytest.mark.parametrize("end", ["closed", "reset", "garbage"])
+def test_a_handshake_that_breaks_off_has_brought_nothing(end):
+    def accept():
+        connection, _ = door.accept()
+        connection.recv(100)
+        if end == "reset":
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        elif end == "garbage":
+            connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+        connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        thread = threading.Thread(target=accept)
+        thread.start()
+        with pytest.raises(Unreachable) as lost:
+            LivyClient(f"https://127.0.0.1:{door.getsockname()[1]}").create(
+                BatchRequest(file="/a.py")
+            )
+        thread.join()
+    assert not lost.value.sent

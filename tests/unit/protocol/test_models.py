@@ -260,3 +260,9 @@ def test_states_are_an_open_set():
 
 def test_our_errors_show_as_one_block_without_a_traceback():
     assert LivyError("cause\nwhat to do")._render_traceback_() == ["LivyError: cause\nwhat to do"]
+
+
+@pytest.mark.parametrize("value", [{1, 2}, b"x", float("nan"), object()])
+def test_what_json_cannot_say_is_refused_before_anything_is_sent(value):
+    with pytest.raises(InvalidRequest, match="extra: JSON has no such value"):
+        BatchRequest(file="/a.py", extra={"novel": [value]})

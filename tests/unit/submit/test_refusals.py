@@ -31,12 +31,30 @@ def test_what_a_refused_second_post_left_is_removed_as_well(livy, server):
     assert (server.listed, server.started) == ({}, [])
 
 
-def test_a_refusal_is_final_and_nothing_is_sent_again(livy, server):
-    server.posts = ["401", "403", "404"]
-    for _ in range(3):
-        with pytest.raises(NotSubmitted):
-            livy.submit(NAMELESS)
-    assert len(server.names("POST")) == 3
+# What by definition was not acted upon, nor is said by a gateway that has passed it on.
+NOT_DONE = "307 308 401 403 404 405 406 407 410 411 413 414 415 421 425 426 431 501 505 511"
+
+
+@pytest.mark.parametrize("how", NOT_DONE.split())
+def test_what_was_not_acted_upon_is_told_at_once_and_nothing_is_sent_again(
+    how, livy, server, recorded
+):
+    server.posts = [how]
+    with pytest.raises(NotSubmitted) as caught:
+        livy.submit(NAMELESS)
+    assert ("redirects to http://sso.test:8443/login" in str(caught.value)) == (how[0] == "3")
+    assert "pw" not in str(caught.value)
+    assert [method for method, *_ in server.requests] == ["POST"]
+    assert recorded().outcome == "rejected"
+
+
+def test_a_conflict_is_a_name_that_is_held(livy, server):
+    """The name was made here: a gateway repeated the POST."""
+    server.posts = ["after:409"]
+    assert livy.submit(NAMELESS).name == server.started[0]
+    server.posts = ["409"]
+    with pytest.raises(NotSubmitted):
+        livy.submit(NIGHTLY)
 
 
 def test_where_nobody_listens_nothing_was_submitted(recorded):
@@ -50,14 +68,53 @@ def test_where_nobody_listens_nothing_was_submitted(recorded):
             livy.submit(NIGHTLY)
 
 
-def test_without_credentials_nothing_was_submitted(livy, server, recorded, monkeypatch):
-    def create(_):
-        raise ConfigError("the command that gives a token failed")
+def refuses_to_sign(_):
+    raise ConfigError("the command that gives a token failed")
 
-    monkeypatch.setattr(livy.client, "create", create)
-    with pytest.raises(ConfigError):
+
+def fails_to_sign(_):
+    raise RuntimeError("vault: token=hunter2\nis sealed")
+
+
+def signs_badly(request):
+    request.headers["Authorization"] = "Bearer hunter2\n"
+    return request
+
+
+def signs_in_greek(request):
+    request.headers["Authorization"] = "Bearer κλειδί"
+    return request
+
+
+@pytest.mark.parametrize(
+    ("auth", "cause"),
+    [
+        (refuses_to_sign, "the command that gives a token failed"),
+        (fails_to_sign, r"RuntimeError: vault: token=\*+ is sealed"),
+        (signs_badly, "characters that no header can carry"),
+        (signs_in_greek, "characters that no header can carry"),
+    ],
+)
+@pytest.mark.parametrize("request_", [NIGHTLY, NAMELESS], ids=["named", "nameless"])
+def test_without_credentials_nothing_was_submitted(
+    auth, cause, request_, connect, server, recorded
+):
+    with pytest.raises(NotSubmitted, match=f"nothing was submitted: .*{cause}") as caught:
+        connect(auth=auth).submit(request_)
+    assert "hunter2" not in str(caught.value)
+    assert "κλειδί" not in str(caught.value)
+    assert server.requests == []
+    if request_ is NAMELESS:
+        assert recorded().outcome == "rejected"
+
+
+def test_credentials_that_are_lost_while_an_answer_is_sought_prove_nothing(
+    livy, server, monkeypatch
+):
+    server.posts = ["after:reset"]
+    monkeypatch.setattr(livy.client, "batch", refuses_to_sign)
+    with pytest.raises(SubmitUnknown, match="gives a token failed"):
         livy.submit(NAMELESS)
-    assert (recorded().outcome, server.started) == ("rejected", [])
 
 
 # -- a server that is full -------------------------------------------------------------------------

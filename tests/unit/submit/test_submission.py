@@ -11,7 +11,7 @@ from livy_magic.submit import submission
 
 
 @pytest.mark.parametrize("request_", [NIGHTLY, NAMELESS], ids=["named", "nameless"])
-@pytest.mark.parametrize("how", UNCLEAR)
+@pytest.mark.parametrize("how", [*UNCLEAR, "301", "302", "303"])
 def test_a_batch_that_was_started_before_the_answer_was_lost_is_the_one(
     how, request_, livy, server, told, recorded
 ):
@@ -96,7 +96,7 @@ def test_in_a_storm_every_submission_is_one_batch_or_none(livy, server, monkeypa
     monkeypatch.setattr(submission, "PATIENCE", 20.0)
     monkeypatch.setattr(submission, "ROOM", 20.0)
     faults = [f"{when}:{how}" for when in ("before", "after") for how in UNCLEAR]
-    server.posts = Storm(1, "busy", "429", *faults)
+    server.posts = Storm(1, "busy", "429", "307", "before:302", "after:303", *faults)
     server.looks = Storm(2, *UNCLEAR)
     handles = []
     for number in range(40):
@@ -179,6 +179,48 @@ def test_a_long_search_is_announced(livy, server, told, monkeypatch):
 def test_a_gateway_that_asks_for_long_patience_gets_as_much_as_there_is(livy, server, monkeypatch):
     server.posts = ["before:later"]
     assert livy.submit(NAMELESS).name == server.started[0]
+
+
+@pytest.mark.parametrize("how", ["301", "302", "303"])
+def test_a_redirect_proves_by_one_look_that_nothing_was_submitted(how, livy, server, recorded):
+    server.posts = [f"before:{how}"]
+    with pytest.raises(NotSubmitted, match=r"redirects to http://sso\.test:8443/login:") as caught:
+        livy.submit(NAMELESS)
+    assert "pw" not in str(caught.value)
+    looks = [path for path in server.names("GET") if path != "/version"]
+    assert (len(looks), len(server.names("POST")), server.started) == (1, 1, [])
+    assert recorded().outcome == "rejected"
+
+
+def test_a_redirect_proves_nothing_where_names_are_not_looked_up(livy, server, recorded):
+    server.version = None  # as where ids are GUIDs
+    server.posts = ["before:302"]
+    with pytest.raises(SubmitUnknown, match="redirects to"):
+        livy.submit(NAMELESS)
+    assert server.names("GET") == [f"/batches/{recorded().name}", "/version"]
+
+
+def test_a_redirect_that_came_late_is_a_lost_answer(livy, server, monkeypatch):
+    """As nginx may make of its own time-out: Livy is still at it."""
+    monkeypatch.setattr(submission, "AT_ONCE", 0.0)
+    server.posts = ["before:302"]
+
+    def late(fake):
+        if len(fake.names("POST")) == 2:
+            fake.started.append("nightly")
+            fake.add("nightly")
+
+    server.before_post = late
+    assert livy.submit(NIGHTLY).id == server.listed["nightly"]["id"]
+    assert server.started == ["nightly"]
+
+
+def test_where_looks_are_redirected_as_well_it_is_soon_given_up(livy, server, recorded):
+    server.posts = ["before:302"]
+    server.looks = ["302"] * 4
+    with pytest.raises(SubmitUnknown, match=r"redirects to http://sso\.test"):
+        livy.submit(NAMELESS)
+    assert recorded().outcome == "unknown"
 
 
 def test_a_login_page_instead_of_livy_is_soon_given_up(livy, server, recorded):
