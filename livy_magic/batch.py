@@ -45,7 +45,7 @@ from .protocol.models import (
     is_final,
     is_success,
 )
-from .redact import MASK, plain
+from .redact import MASK, mask_url, plain
 from .staging.paths import StageMode
 from .submit.names import is_unique
 from .submit.plan import IfExists, Plan
@@ -58,6 +58,9 @@ OUTPUT: frozenset[Kind] = frozenset({"program", "gap"})
 # Stack frames say little; the exceptions in the lines between them say what went wrong.
 SAYS_NOTHING = re.compile(r"\s+at [\w.$<>/]+\(|\s*\.\.\. \d+ (more|common frames)|\s*$")
 KILL_PAUSE = 0.5  # seconds before a DELETE whose answer was lost is repeated
+# Seconds to look for the effect of a DELETE whose answer does not tell: on a batch that runs; on one
+# that has ended, which some servers keep listed.
+KILL_SHOWS, REMOVAL_SHOWS = 30.0, 2.0
 CAUSE_LINES = 12  # most lines of output in the message of a BatchFailed
 
 
@@ -462,7 +465,8 @@ class Batch:
         """Kill the batch, and make the server forget it. A batch that has ended is only forgotten.
 
         Before that, the end of its log is read. Livy kills spark-submit, and the application that
-        the cluster manager runs for it (protocol, part 4).
+        the cluster manager runs for it (protocol, part 4). If the answer does not say that the
+        batch is gone, looks tell; some servers keep it listed, as ``killed`` (dialects, part 13).
 
         Args:
             timeout: Seconds to keep trying if the server's answer is lost.
@@ -470,7 +474,8 @@ class Batch:
         Raises:
             BatchGone: The server no longer knows the batch, and another one may have its id or
                 name: nothing was killed.
-            ServerError: The server refuses, or did not answer within ``timeout``.
+            ServerError: The server refuses, or did not answer within ``timeout``; or it accepted the
+                request, and the batch is still running.
         """
         patience = argument("timeout", Seconds(), timeout)
         snapshot = self.look()
@@ -481,11 +486,14 @@ class Batch:
             )
         if snapshot.gone:
             return
+        had_ended = is_final(snapshot.info.state)
         deadline = time.monotonic() + patience
         sent = False  # whether a DELETE was sent and its answer lost
+        shown_by: float | None = None  # until when to look for the effect of one whose answer came
         while True:
             try:
-                if not self._is_still_there():
+                now = self._found_again()
+                if now is None:
                     if sent:
                         break
                     raise BatchGone(
@@ -493,8 +501,20 @@ class Batch:
                         "nothing was killed",
                         last=self.info,
                     )
-                sent = True
-                self.server.client.delete(self.info.address)
+                if shown_by is None:
+                    sent = True
+                    if self.server.client.delete(self.info.address):
+                        break
+                    shows = REMOVAL_SHOWS if had_ended else KILL_SHOWS
+                    shown_by = min(deadline, time.monotonic() + shows)
+                    continue
+                late = time.monotonic() + KILL_PAUSE > shown_by
+                if is_final(now.state) and (late or not had_ended):
+                    self.look()  # the server keeps it listed, and so tells its last state
+                    return
+                if late:
+                    raise self._runs_on(now)
+                time.sleep(KILL_PAUSE)
             except NotFound:
                 break
             except ServerError as failure:
@@ -504,12 +524,18 @@ class Batch:
                 if not lost or time.monotonic() + pause > deadline:
                     raise
                 time.sleep(pause)
-                continue
-            break
         self.watch.end("killed")
 
-    def _is_still_there(self) -> bool:
-        """Return whether the batch that the server has at this address is this one.
+    def _runs_on(self, now: BatchInfo) -> ServerError:
+        address = f"{mask_url(self.server.url)}/batches/{self.info.address}"
+        return ServerError(
+            f"batch {self.info.label} was to be killed, and the server did not refuse, but it is still"
+            f" {plain(now.state)}\nIt may run on: look with %livy_batches, or kill it again.",
+            request=f"DELETE {address}",
+        )
+
+    def _found_again(self) -> BatchInfo | None:
+        """Return the batch that the server has at this address, if it is this one.
 
         Raises:
             NotFound: The server has none there.
@@ -517,7 +543,7 @@ class Batch:
         now = self.server.client.batch(self.info.address)
         # Views always include the name if there is one, but some answers to a POST do not.
         named_now = self.name is None and self.plan is None and now.name is not None
-        return not (named_now or is_another(self.info, now))
+        return None if named_now or is_another(self.info, now) else now
 
 
 def _check_callable(what: str, value: object) -> None:

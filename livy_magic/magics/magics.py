@@ -317,7 +317,14 @@ class LivyMagics(Magics):
             before = render.status_line(batch.snapshot)
             had_ended = batch.done
             batch.kill()
-            print(f"{before}; forgotten now" if had_ended else f"killed batch {batch.info.label}")
+            if had_ended:
+                print(
+                    f"{before}; {'forgotten now' if batch.gone else 'the server keeps it listed'}"
+                )
+            elif batch.succeeded:  # while it was asked for
+                print(render.status_line(batch.snapshot))
+            else:
+                print(f"killed batch {batch.info.label}")
 
     @no_var_expand
     @line_magic

@@ -124,8 +124,16 @@ class Actions:
             batch.look()
             had_ended = batch.done
             batch.kill()
-        self._controller.do(lambda: self._controller.has_ended(message["row"], batch.state))
-        text = f"{batch.info.label} had already ended; Livy forgot it" if had_ended else "killed"
+        if batch.gone:
+            self._controller.do(lambda: self._controller.has_ended(message["row"], batch.state))
+        else:  # the server keeps it listed, as what it has become
+            self._controller.livy.watcher.server_list.refresh()
+        text = "killed"
+        if had_ended:
+            fate = "Livy forgot it" if batch.gone else "the server keeps it listed"
+            text = f"{batch.info.label} had already ended; {fate}"
+        elif batch.succeeded:
+            text = f"{batch.info.label} ended well before it could be killed"
         self._ack(message, ok=True, text=text)
 
     # -- submit --

@@ -278,17 +278,30 @@ class LivyClient:
             f"the log grows faster than the server returns its parts ({line})", request=line
         )
 
-    def delete(self, key: BatchId) -> None:
+    def delete(self, key: BatchId) -> bool:
         """Kill the batch with this id or name, and make the server forget it.
+
+        Returns:
+            Whether the answer says that the batch is gone. Other servers say that in other words,
+            or not at all, or answer before it is: then only a look tells (dialects, parts 1, 2, 13).
 
         Raises:
             NotFound: The server has no such batch, or has forgotten it.
-            NotLivy: Something other than Livy answered, so the batch may still be running.
+            NotLivy: Something other than Livy answered, so the batch may run on.
         """
         path = _path(self._listed(key).id if no_path(str(key)) else key)
-        answer, line = self._call("DELETE", path, timeout=self._kill_timeout)
-        if not isinstance(answer, dict) or "msg" not in answer:
-            raise NotLivy(f"{line}: the answer does not say that the batch is gone", request=line)
+        try:
+            response, line = self._send("DELETE", path, timeout=self._kill_timeout)
+            if _is_html(response):
+                raise _no_json(response, line)
+        except NotLivy as answer:
+            answer.args = (f"{answer}\nSo the batch may run on.",)
+            raise
+        try:
+            said = response.json()
+        except (ValueError, RecursionError):
+            return False
+        return isinstance(said, dict) and said.get("msg") == "deleted"
 
     def _listed(self, key: BatchId) -> BatchInfo:
         """Return, from the list, a batch whose name no URL can carry."""

@@ -33,6 +33,7 @@ class Server:
         self.batches = {batch.id: batch for batch in batches}
         self.logs: dict[BatchId, list[str]] = {}
         self.deleted: list[BatchId] = []
+        self.keeps = False  # what was killed, listed
         self.pages = 0
         self.down: Exception | None = None
         self.reads = threading.Event()  # else who asks for a log waits
@@ -61,10 +62,14 @@ class Server:
         entries = ["stdout: ", *self.logs.get(self.batch(key).id, ()), "\nstderr: "]
         return LogPage(start, len(entries), tuple(entries[start:]))
 
-    def delete(self, key: BatchId) -> None:
+    def delete(self, key: BatchId) -> bool:
         info = self.batch(key)
         self.deleted.append(info.id)
+        if self.keeps:
+            self.becomes(info.id, "killed")
+            return False
         del self.batches[info.id]
+        return True
 
 
 class Panel:
@@ -306,6 +311,18 @@ def test_killing_is_answered_for_each_batch(panel: Panel) -> None:
     failed, _ = panel.await_(lambda c: c["type"] == "ack" and c["row"] == 77)
     assert (failed["ok"], failed["text"]) == (False, "this batch is no longer in the list")
     assert panel.server.deleted == [1]
+
+
+def test_a_killed_batch_that_the_server_keeps_stays_listed(panel: Panel) -> None:
+    panel.opens()
+    panel.server.keeps = True
+    for text in ("killed", "had already ended; the server keeps it listed"):
+        ack, _ = panel.ask("kill", rows=[2])
+        assert ack["ok"]
+        assert ack["text"].endswith(text)
+    patch, _ = panel.await_(lambda c: c["type"] == "patch")
+    assert [(row["row"], row["state"]) for row in rows(patch)] == [(2, "killed")]
+    assert not panel.controller.row(2).killed
 
 
 def test_a_row_never_kills_the_batch_that_has_its_id_now(panel: Panel) -> None:

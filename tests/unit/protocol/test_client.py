@@ -308,10 +308,36 @@ def test_an_answer_that_is_no_log_is_no_empty_one(client, wire):
         client.log(1)
 
 
-@pytest.mark.parametrize("answer", [{"status": "ok"}, [], "ok"])
-def test_an_answer_that_is_no_livys_deletes_nothing(client, wire, answer):
-    wire.delete(f"{URL}/batches/1", json=answer)
-    with pytest.raises(NotLivy, match="does not say that the batch is gone"):
+@pytest.mark.parametrize(
+    ("status", "body", "certain"),
+    [
+        (200, '{"msg": "deleted"}', True),
+        (200, '{"msg": "not so fast"}', False),
+        (202, '{"msg": "accepted"}', False),
+        (200, "{}", False),
+        (200, "", False),
+        (204, "", False),
+        (200, "deleted", False),
+        (200, '"deleted"', False),
+        (200, "[" * 100_000, False),
+    ],
+)
+def test_only_livys_own_words_prove_a_kill(client, wire, status, body, certain):
+    wire.delete(f"{URL}/batches/1", status=status, body=body)
+    assert client.delete(1) is certain
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"body": "<html><title>Sign in</title></html>"},
+        {"status": 302, "headers": {"Location": "http://sso.test/"}},
+        {"status": 308, "headers": {"Location": "http://sso.test/"}},
+    ],
+)
+def test_a_login_page_kills_nothing(client, wire, answer):
+    wire.delete(f"{URL}/batches/1", **answer)
+    with pytest.raises(NotLivy, match="the batch may run on"):
         client.delete(1)
 
 
