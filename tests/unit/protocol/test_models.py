@@ -264,5 +264,5 @@ def test_our_errors_show_as_one_block_without_a_traceback():
 
 @pytest.mark.parametrize("value", [{1, 2}, b"x", float("nan"), object()])
 def test_what_json_cannot_say_is_refused_before_anything_is_sent(value):
-    with pytest.raises(InvalidRequest, match="extra: JSON has no such value"):
+    with pytest.raises(InvalidRequest, match="extra: JSON cannot hold it"):
         BatchRequest(file="/a.py", extra={"novel": [value]})
