@@ -9,7 +9,6 @@ from .. import local
 from ..batch import Batch
 from ..display import Row, history_html, history_text, table_html, table_text
 from ..history import Entry, History
-from ..panel.causes import cause_of
 from ..protocol.models import is_final, is_success
 
 CAUSES = 100  # failed submissions whose logs are read for the causes: 3 ms each
@@ -49,6 +48,8 @@ class EntryList(list[Entry]):
         self._causes = {
             entry.key: entry.reason.partition("\n")[0] for entry in entries if entry.reason
         }
+        from ..panel.causes import cause_of  # imported late: only the history needs the panel
+
         for entry in [one for one in entries if _has_failed(one)][:CAUSES]:
             self._causes[entry.key] = cause_of(history, entry)
 
