@@ -1,14 +1,13 @@
 """The notebook side: magics, their lines and cells, and what they display.
 
 In reading order: ``magics`` (each parses, calls, returns), ``line``, ``references``, ``scope`` and
-``in_hand`` (its words, and the variables in them), ``options`` and ``spark_submit`` (what the words mean), ``cell``,
-``python_code``, ``parameters`` and ``application`` (a cell, whether its code is Python, the values for
-it, and the file that it becomes),
-``completion``, ``in_place`` (what changes where it stands), ``waiting``, ``progress_bar`` and
-``output`` (a wait, and what it shows), ``tables`` and ``card`` (how results are displayed),
-``forget``, ``history_warnings``.
+``in_hand`` (the words of a line, and the variables in them), ``options`` and ``spark_submit`` (the
+options), ``cell``, ``python_code``, ``parameters`` and ``application`` (a cell, whether its code is
+Python, its parameters, and the file made from it), ``completion``, ``in_place`` (output that is
+updated in place), ``waiting``, ``progress_bar`` and ``output`` (a wait, and what it shows),
+``tables`` and ``card`` (how results are displayed), ``forget``, ``history_warnings``.
 
-It must not know HTTP: whatever a magic does, the Python API does.
+This package must not know HTTP: whatever a magic does, the Python API does.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _chosen: WeakKeyDictionary[Any, Chosen] = WeakKeyDictionary()  # by shell, after
 
 
 def load(shell: Any) -> None:
-    """Register the magics, and the card as the way a Batch shows."""
+    """Register the magics, and the card as the display of a Batch."""
     shell.register_magics(LivyMagics)
     magics = shell.magics_manager.registry[LivyMagics.__name__]
     if shell in _chosen:
@@ -38,12 +37,12 @@ def load(shell: Any) -> None:
     _history_log.addHandler(_warnings)
     shell.events.register("post_run_cell", _warnings.show)
     shell.events.register("post_run_cell", magics.shown.clear)
-    if hasattr(shell, "kernel"):  # a terminal cannot renew what it has printed
+    if hasattr(shell, "kernel"):  # a terminal cannot update what it has printed
         _show(shell, magics.shown)
 
 
 def _show(shell: Any, shown: Shown) -> None:
-    """Have batches displayed, each once in a cell."""
+    """Register the display of batches, each once per cell."""
     formatter = shell.display_formatter.ipython_display_formatter
     formatter.for_type(Batch, shown.batch)
     formatter.for_type(BatchList, shown.batches)

@@ -1,4 +1,4 @@
-"""The Python file that a cell stands for, and the parameters that stand in it."""
+"""The Python file made from a cell, with the parameters in it."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from .parameters import assignments, no_warnings
 
 MAGIC = "%%livy_batch"
 
-# A comment on line 1 or 2 that Python takes for the file's encoding (PEP 263): "encoding=cp1252"
-# in the magic's line would be one.
+# A comment on line 1 or 2 that Python reads as the file's encoding (PEP 263), such as
+# "encoding=cp1252" in the magic's line.
 _ENCODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*[-\w.]")
 
 
 def application(line: str, cell: str, params: Mapping[str, object]) -> str:
-    """Return the Python file that a cell stands for.
+    """Return the Python file made from a cell.
 
-    Its line N is line N of the cell, the magic's line being line 1, so a traceback points at what
-    the user sees. Line 1 is the magic's line as a comment, with the parameters before it; when the
-    cell has imports from ``__future__``, which nothing may precede, they go behind the last one.
+    Line N of the file is line N of the cell, where line 1 is the magic's, so a traceback has the
+    line numbers that the user sees. Line 1 is the magic's line as a comment, after the parameters;
+    if the cell imports from ``__future__``, which must come first, they follow the last such import.
     Secrets in the line and in cell options are masked.
 
     Args:
-        line: The magic's line, as it was typed.
-        cell: The code, cell options included.
+        line: The magic's line, as typed.
+        cell: The code, including cell options.
         params: Variables to define, from :func:`~livy_magic.magics.parameters.param`.
 
     Raises:
-        UsageError: A parameter's value cannot be written down.
+        UsageError: A parameter's value cannot be written as Python source.
     """
     first = f"# {MAGIC} {_masked_line(line)}".rstrip()
     defined = assignments(params)
@@ -45,17 +45,17 @@ def application(line: str, cell: str, params: Mapping[str, object]) -> str:
             return f"{defined}  {first}\n{code}"
         code = behind
     if any(_ENCODING.match(text) for text in (first, next(lines_of(code), ""))):
-        # It is UTF-8, whatever another line seems to say: the first declaration counts.
+        # The file is UTF-8, even if a comment looks like another declaration: the first one counts.
         first = f"# coding: utf-8; {first.removeprefix('# ')}"
     return f"{first}\n{code}"
 
 
 def _behind_future(code: str, defined: str) -> str | None:
-    """Return the code with the assignments behind its last ``__future__`` import, if it has one."""
+    """Return the code with the assignments after its last ``__future__`` import; None without one."""
     try:
         with no_warnings():
             tree = ast.parse(code)
-    except (SyntaxError, ValueError):  # the batch will say so, in its traceback
+    except (SyntaxError, ValueError):  # the batch's traceback will report it
         return None
     imports = [
         statement
@@ -82,7 +82,7 @@ def _masked_line(line: str) -> str:
 
 
 def _masked_options(cell: str) -> str:
-    """Return the cell with its options emptied if they speak of a secret; they are comments now."""
+    """Return the cell, with its options blanked if they contain a secret: here they are comments."""
     top, below = parts(cell)
     options = "".join(line for line in top if line.startswith(MARK))
     if is_secret(options) or mask_text(options) != options:

@@ -1,4 +1,4 @@
-"""The card of a batch in a notebook: HTML by display id, renewed until the end."""
+"""The card of a batch in a notebook: HTML with a display id, updated until the batch ends."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from ..watch.snapshot import Snapshot
 from .tables import BatchList
 
 _log = logging.getLogger(__name__)
-_log.addHandler(logging.NullHandler())  # without any, Python would print what is logged
+_log.addHandler(logging.NullHandler())  # without a handler, Python would print what is logged
 
-EVERY = 1.0  # seconds between two updates at least
+EVERY = 1.0  # minimum seconds between two updates
 TAIL = 4  # lines of output on the card of a running batch
 TAIL_FAILED = 12  # and of a failed one
 
 
 class Card:
-    """One displayed card. It holds its batch until that ends, and then lets go."""
+    """One displayed card. It holds a reference to its batch until the batch ends."""
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
         if batch.done and not batch.succeeded:
-            batch.look()  # why it failed is in its log
-        self._with_lines = not (batch.done and batch.succeeded)  # news are worth lines
+            batch.look()  # its log says why it failed
+        self._with_lines = not (batch.done and batch.succeeded)  # a past success needs no lines
         self._handle = display(self._bundle(), raw=True, display_id=True)
         self._shown = time.monotonic()
         if not batch.done:
             batch.on_change(self._changed)
-            self._changed(batch.snapshot)  # what came before the line above took effect
+            self._changed(batch.snapshot)  # it may have changed before on_change()
 
     def _changed(self, snapshot: Snapshot) -> None:
-        """Be updated now, or as soon as the last update is a second old; the end never waits."""
+        """Plan an update, at least a second after the last one; show the batch's end at once."""
         _updates.plan(self, 0.0 if snapshot.done else self._shown + EVERY)
 
     def update(self) -> None:
-        """Show how the batch is now, and plan when its elapsed time is shown anew."""
+        """Show the batch's present state, and plan the next update of its elapsed time."""
         self._shown = time.monotonic()
         snapshot = self._batch.snapshot
         self._handle.update(self._bundle(), raw=True)
@@ -49,7 +49,7 @@ class Card:
             _updates.plan(self, self._shown + render.pace(time.time() - snapshot.first_seen))
 
     def _now(self) -> float | None:
-        """Return the time, as long as somebody looks at the batch."""
+        """Return the time, or None if no watcher is looking at the batch."""
         return time.time() if self._batch.server.watcher.is_looking else None
 
     def _bundle(self) -> dict[str, str]:
@@ -64,7 +64,7 @@ class Card:
 
 
 class _Updates(Shared):
-    """One thread that updates the cards of all running batches; it lives as long as there are any."""
+    """One thread that updates the cards of all running batches; it ends when there are none."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,10 +72,10 @@ class _Updates(Shared):
         self._thread: threading.Thread | None = None
 
     def plan(self, card: Card, due: float) -> None:
-        """Have a card updated at a time, unless it is to be so earlier."""
+        """Plan an update of a card at a time (monotonic), unless an earlier one is planned."""
         with self._lock:
             self._due[card] = min(due, self._due.get(card, due))
-            if self._thread is None or not self._thread.is_alive():  # in a forked child it is not
+            if self._thread is None or not self._thread.is_alive():  # it is dead in a forked child
                 self._thread = threading.Thread(
                     target=self._run, name="livy-magic-cards", daemon=True
                 )
@@ -86,11 +86,11 @@ class _Updates(Shared):
         while (card := self._next()) is not None:
             try:
                 card.update()
-            except Exception:  # noqa: BLE001 -- logged; the other cards go on
+            except Exception:  # noqa: BLE001 -- logged; the other cards are still updated
                 _log.exception("a card cannot be renewed")
 
     def _next(self) -> Card | None:
-        """Wait until a card is to be updated, and return it; None when there is none left."""
+        """Wait until a card is due for an update, and return it; None if no card is left."""
         with self._lock:
             while self._due:
                 card = min(self._due, key=self._due.__getitem__)
@@ -107,25 +107,25 @@ _updates = _Updates()
 
 
 class Shown:
-    """How batches show that a magic returns, unless the running cell shows them, or is to be quiet."""
+    """Displays batches that a magic returns, unless the cell shows them already, or must be quiet."""
 
     def __init__(self) -> None:
         self._already: list[Batch | BatchList] = []
 
     def add(self, result: Batch | BatchList) -> None:
-        """Have a result of the running cell not displayed once more."""
+        """Record that the running cell must not display a result (again)."""
         self._already.append(result)
 
     def clear(self, *_cell: object) -> None:
-        """A cell has run."""
+        """Forget the recorded results: a cell has run."""
         self._already.clear()
 
     def batch(self, batch: Batch) -> None:
-        """Display a batch."""
+        """Display a batch, unless it was added."""
         if batch not in self._already:
             Card(batch)
 
     def batches(self, batches: BatchList) -> None:
-        """Display nothing where batches are shown already; else leave it to others."""
+        """Display nothing if the batches were added; else leave them to IPython's next formatter."""
         if not any(batches is shown for shown in self._already):
-            raise NotImplementedError  # IPython's way to leave it to others
+            raise NotImplementedError  # so IPython calls its next formatter

@@ -27,7 +27,7 @@ from .spark_submit import REFUSED, Properties, is_command
 MARK = "#|"
 _ALMOST_MARK = re.compile(rf"[{INVISIBLE}]*#[\s{INVISIBLE}]*\|\s*[\w-]+\s*:")
 _NULLS = ("null", "Null", "NULL")
-FIRST_LINE = 2  # line 1 of a notebook cell is the magic's
+FIRST_LINE = 2  # line 1 of a notebook cell is the magic's line
 
 CELL_FORMS = (
     "the cell may hold Python code, below `#| name: value` options if there are any; or such options"
@@ -44,16 +44,16 @@ _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell says.
+    """The parsed content of a cell.
 
     Attributes:
         values: POST field values by Python name, from cell options or from the body.
-        options: The magic's own options by name, to go below the line's: ``Parsed.over``.
-        code: The whole cell, when it holds an application; its options are comments in Python.
-        body: The cell as a literal POST body, when it is one: nothing is to be added to it.
-        command: The cell as a spark-submit command, when it is one; what is above it is blank lines.
+        options: The magic's own options by name; the line's override them: ``Parsed.over``.
+        code: The whole cell if it is an application; its options are comments in Python.
+        body: The literal POST body if the cell is one: nothing may be added to it.
+        command: The spark-submit command if the cell is one, after blank lines for those above it.
         complaint: What this Python cannot compile in the code; another version may.
-        notes: What is to be said about some options, a line each.
+        notes: Notes about some options, one line each.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -66,14 +66,19 @@ class Cell:
 
 
 def parse_cell(cell: str, *, line_file: str | None = None) -> Cell:
-    """Read a cell, below a line that may name an application itself.
+    """Parse a cell.
 
-    Its options are the lines that start with ``#|``, above the first line of code; blank lines and
-    other comments may stand between them. Together they are YAML. Their keys are the POST fields'
-    names, or the long options of the magic's line.
+    Its options are the lines that start with ``#|``, above the first line of code, possibly with
+    blank lines and other comments between them. Together they form a YAML mapping. Its keys are the
+    POST fields' names, or the long options of the magic's line.
+
+    Args:
+        cell: The cell, without the magic's line.
+        line_file: The application, if the magic's line names one.
 
     Raises:
-        UsageError: An unknown or contradictory option, broken YAML or JSON, nothing to run.
+        UsageError: An option is unknown or contradictory, YAML or JSON is malformed, or there is
+            nothing to run.
         InvalidRequest: A field has a value that Livy would reject.
     """
     if "\0" in cell:
@@ -116,8 +121,8 @@ def parse_cell(cell: str, *, line_file: str | None = None) -> Cell:
 
 
 def _check_no_options(code: str, first_line: int) -> None:
-    """Refuse options below code; within a text of several lines they are none."""
-    with suppress(tokenize.TokenError, SyntaxError):  # the batch will say so, in its traceback
+    """Raise UsageError for a cell option below code; one within a multi-line string is none."""
+    with suppress(tokenize.TokenError, SyntaxError):  # the batch's traceback will report it
         for token in tokenize.generate_tokens(io.StringIO(code).readline):
             if token.type == tokenize.COMMENT and token.line.startswith(MARK):
                 line = first_line + token.start[0] - 1
@@ -127,19 +132,19 @@ def _check_no_options(code: str, first_line: int) -> None:
 
 
 def lines(text: str) -> Iterator[str]:
-    """Yield the lines as Python counts them, with their ends; ``str.splitlines`` knows more."""
+    """Yield the lines with their ends, as Python counts them; ``str.splitlines`` splits at more."""
     return iter(io.StringIO(text, newline=""))
 
 
 def parts(cell: str) -> tuple[list[str], list[str]]:
-    """Return the lines above the first line of code, and those from there on."""
+    """Return the lines above the first line of code, and the rest."""
     every = list(lines(cell))
     top = list(itertools.takewhile(_is_comment, every))
     return top, every[len(top) :]
 
 
 def _is_almost_option(line: str) -> bool:
-    """Say whether a line is meant to be a cell option, but would be a comment."""
+    """Return whether a line looks like a mistyped cell option, which would be a mere comment."""
     return _ALMOST_MARK.match(line) is not None and not line.startswith(MARK)
 
 
@@ -148,7 +153,7 @@ def _is_comment(line: str) -> bool:
 
 
 def _read_yaml(top: list[str]) -> dict[str, Any]:
-    """Return the cell options; all scalars stay text, so that 1.50 and 2026-01-01 stay themselves."""
+    """Return the cell options; all scalars stay text, so that 1.50 and 2026-01-01 do not change."""
     import yaml  # only a cell with options needs it
 
     from ..yaml_text import TextLoader  # as above
@@ -160,7 +165,7 @@ def _read_yaml(top: list[str]) -> dict[str, Any]:
                 return None
             return super().construct_object(node, deep=deep)
 
-    # What is no option becomes a blank line, so that YAML's line numbers are the cell's.
+    # Any other line becomes a blank one, so that YAML's line numbers match the cell's.
     text = "\n".join(_option_text(line) for line in top)
     try:
         options = Loader(text).get_single_data()
@@ -180,18 +185,18 @@ def _read_yaml(top: list[str]) -> dict[str, Any]:
 
 
 def _yaml_complaint(problem: Any, top: list[str]) -> str:
-    """Return what a ``yaml.MarkedYAMLError`` says, in words of the cell."""
+    """Return the message for a ``yaml.MarkedYAMLError``, with the line number in the cell."""
     text = str(problem.problem)
     mark = problem.problem_mark
     at = mark.line if mark else 0
     if text == "could not find expected ':'" and problem.context_mark:
-        return _no_colon(top, problem.context_mark.line)  # the other mark is a line late
+        return _no_colon(top, problem.context_mark.line)  # problem_mark is one line too far
     if "'\\t'" in text:
         text = "a tab; YAML wants spaces"
     elif text.startswith("mapping values"):
         before = [n for n in range(at) if _option_text(top[n])]
         if before and not re.search(r":|^\s*-", _option_text(top[before[-1]])):
-            return _no_colon(top, before[-1])  # YAML took it for the start of a longer text
+            return _no_colon(top, before[-1])  # YAML read it as the start of a longer text
         text += "; quote a value that contains ': '"
     return f"cell options, line {FIRST_LINE + at} of the cell: {text}"
 
@@ -243,7 +248,7 @@ def _sorted_options(
 
 
 def _property_text(option: Option, value: object) -> str | None:
-    """Return the value as it would follow the option on a line; None for one that is switched off."""
+    """Return the value as typed after the option in a line; None if the option is switched off."""
     if option.metavar is None:
         return "" if _switched(option, value) else None
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
@@ -278,7 +283,7 @@ def _switched(option: Option, value: object) -> bool:
 
 
 def _texts(option: Option, value: object) -> list[str]:
-    """Return the values of a repeatable option: one text, a list, or a mapping of names to values."""
+    """Return the values of a repeatable option, given as text, list, or mapping of names to values."""
     named = value if isinstance(value, dict) else {}
     items = list(named.values()) or (value if isinstance(value, list) else [value])
     texts = [item for item in items if isinstance(item, str)]
@@ -288,7 +293,7 @@ def _texts(option: Option, value: object) -> list[str]:
 
 
 def _read_json(text: str, line: int) -> dict[str, Any]:
-    """Return the POST body; ``line`` is where in the cell it begins."""
+    """Return the POST body, which begins at line ``line`` of the cell."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         for index, (key, _) in enumerate(pairs):
@@ -297,7 +302,7 @@ def _read_json(text: str, line: int) -> dict[str, Any]:
         return dict(pairs)
 
     try:
-        # Numbers with a point stay text: Livy takes 1.50 for "1.50", and Python would make it 1.5.
+        # Decimal numbers stay text: Livy reads 1.50 as "1.50", and Python would make it 1.5.
         body: dict[str, Any] = json.loads(text, object_pairs_hook=once, parse_float=str)
     except json.JSONDecodeError as problem:
         at = f"line {line + problem.lineno - 1}, column {problem.colno} of the cell"

@@ -1,4 +1,4 @@
-"""Tab completion of the magics: their options, the values of these where they are few, batches."""
+"""Tab completion for the magics: options, option values from a short list, and batches."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from .options import (
 
 Words: TypeAlias = Callable[[], Iterable[str]]
 
-# A magic and what is typed behind it: at the line's start, where it needs no %; or behind an assignment,
-# or behind another magic that runs it, such as %time.
+# A magic and the text typed after it: at the line's start, where it needs no %; after an assignment;
+# or after another magic that runs it, such as %time.
 _CALL = re.compile(
     r"(?:^\s*%{0,2}|=\s*%|%%?\w+\s(?:.*\s)?%{0,2})(?P<name>livy_\w+)(?P<typed>\s.*)$"
 )
 
 
 def matcher(batches: Words) -> Any:
-    """Return a matcher for IPython: where it has anything to offer, nothing else is offered.
+    """Return a matcher for IPython, whose completions suppress all others.
 
     Args:
-        batches: Returns what batches may be called.
+        batches: Returns names of batches.
     """
-    # What each magic takes, and what may stand there that is no option.
+    # Each magic's options, and the words that it accepts besides options.
     magics: dict[str, tuple[Sequence[Option], Words]] = {
         "livy_connect": ((), lambda: ["local", *_profiles()]),
         "livy_submit": (SUBMIT, list),
@@ -66,7 +66,7 @@ def matcher(batches: Words) -> Any:
 
 
 def _offers(before: str, options: Sequence[Option], words: Words) -> list[str]:
-    """Return what may stand at the cursor, given what stands between it and the magic."""
+    """Return the completions at the cursor, given the text between the magic and it."""
     *given, typed = re.split(r"\s+", before)
     known = by_flag(options)
 
@@ -76,7 +76,7 @@ def _offers(before: str, options: Sequence[Option], words: Words) -> list[str]:
 
     flag, equals, value = typed.partition("=")
     if equals:
-        # What IPython replaces begins behind the "=".
+        # IPython replaces only the text after the "=".
         return _starting(value, values_of(flag)) if flag in known else []
     last = known.get(given[-1]) if given else None
     if last and last.value_name and not last.alone:
@@ -89,7 +89,7 @@ def _offers(before: str, options: Sequence[Option], words: Words) -> list[str]:
 def _profiles() -> list[str]:
     try:
         return list(profiles())
-    except ConfigError:  # whoever connects will be told
+    except ConfigError:  # %livy_connect will report it
         return []
 
 

@@ -1,4 +1,4 @@
-"""``%livy_history --forget``: which submissions a line means, and how much they took."""
+"""``%livy_history --forget``: which submissions a line selects, and how much space they took."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ DAY = 86400.0  # seconds
 
 
 def forget(parsed: Parsed) -> str:
-    """Remove what the line names from the history, and return a line about it.
+    """Remove the submissions that a line selects from the history, and return a message about it.
 
     Args:
         parsed: The line.
 
     Raises:
-        UsageError: It does not say what, or the history has no such batch.
+        UsageError: The line does not select any, or the history has no such batch.
         HistoryError: The history cannot be used.
     """
     name, older, everything = parsed.get("name"), parsed.get("older"), parsed.has("all")
@@ -38,7 +38,7 @@ def forget(parsed: Parsed) -> str:
 
 
 def _key(known: History, word: str) -> int:
-    """Return the key of the newest submission that a word of the line means."""
+    """Return the key of the newest submission of the batch that a word names."""
     if isinstance(word, InHand):
         batch, *others = word.batches
         if others:

@@ -1,4 +1,4 @@
-"""What a person is told that nobody waits for: that the history cannot be used, and why."""
+"""Warnings that the history cannot be used, and why, printed after a cell has run."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections import deque
 
 
 class HistoryWarnings(logging.Handler):
-    """Keeps warnings, which may come from any thread, until a cell has run, and prints them then."""
+    """Collects warnings, which may come from any thread, and prints them after a cell has run."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self._lines: deque[str] = deque()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take a warning."""
+        """Collect a warning."""
         self._lines.append(record.getMessage())
 
     def show(self, *_result: object) -> None:
-        """Print what has come, each once."""
+        """Print the collected warnings, each once."""
         while self._lines:
             print(self._lines.popleft())

@@ -1,4 +1,4 @@
-"""Words of a line that stand for batches that the user has in a variable: ``b``, ``{b}``, ``hs``, ``hs[0]``."""
+"""Words of a line that refer to batches in a variable: ``b``, ``{b}``, ``hs``, ``hs[0]``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from ..batch import Batch
 from .line import Kind, Word
 
-# What leads from a variable to what it holds; nothing is called.
+# The syntax that leads from a variable to an object in it; it has no calls.
 _STEPS = (
     ast.Expression,
     ast.Name,
@@ -25,10 +25,10 @@ _REFERENCE = re.compile(r"\$?\{(?P<braced>[^{}]+)\}|\$(?P<bare>\w+)")
 
 
 class InHand(str):
-    """A word that stands for batches.
+    """A word that refers to batches in a variable.
 
     Attributes:
-        batches: These batches, one or several.
+        batches: These batches, at least one.
     """
 
     __slots__ = ("batches",)
@@ -37,15 +37,15 @@ class InHand(str):
 
 
 def in_hand(word: Word, names: Mapping[str, object]) -> InHand | None:
-    """Return what a word stands for, if that is a batch, or a collection of batches alone.
+    """Return the batches that a word refers to; None unless it is one, or a collection of them only.
 
     Args:
-        word: A word of the line; in single quotes it is a name, whatever variables there are.
-        names: The variables that a word can mean.
+        word: A word of the line; in single quotes it is a batch's name, never a variable.
+        names: The variables that a word can refer to.
     """
     if [piece.kind for piece in word.pieces] == [Kind.LITERAL]:
         return None
-    # The quotes within ``by_day['mon']`` are gone, as the line was split into words.
+    # Splitting the line into words removed the quotes in ``by_day['mon']``.
     source = str(word)
     if len(word.pieces) > 1:
         quoted = (Kind.DOUBLE, Kind.LITERAL)
@@ -66,7 +66,7 @@ def in_hand(word: Word, names: Mapping[str, object]) -> InHand | None:
 
 
 def _value(source: str, names: Mapping[str, object]) -> object:
-    """Return what an expression has for a value; None if it is none, or does more than look."""
+    """Return an expression's value; None if it is no expression, or does more than access names."""
     try:
         tree = ast.parse(source.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -76,6 +76,6 @@ def _value(source: str, names: Mapping[str, object]) -> object:
     if not any(isinstance(node, ast.Name) for node in ast.walk(tree)):
         return None  # an id
     try:
-        return eval(compile(tree, "<line>", "eval"), {"__builtins__": {}}, dict(names))  # noqa: S307 -- the user's own line, and nothing in it is called
-    except Exception:  # noqa: BLE001 -- then it is no variable, and may be a batch's name
+        return eval(compile(tree, "<line>", "eval"), {"__builtins__": {}}, dict(names))  # noqa: S307 -- the user's own line, which calls nothing
+    except Exception:  # noqa: BLE001 -- not a variable, so perhaps a batch's name
         return None

@@ -1,4 +1,4 @@
-"""What changes where it stands, in a cell's output or a terminal, and progress that is shown so."""
+"""Output that is updated in place, in a cell or a terminal, and progress shown that way."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from IPython.display import display
 
 from ..progress import Progress
 
-EVERY = 10.0  # seconds between two lines at least, where a line that is printed stays as it is
+EVERY = 10.0  # minimum seconds between two lines, if printed lines cannot be updated
 
 
 def in_notebook() -> bool:
-    """Say whether a front end shows what cells display, and can renew it; a terminal cannot."""
+    """Return whether a front end displays output and can update it; a terminal cannot."""
     return hasattr(get_ipython(), "kernel")
 
 
 class Place(Protocol):
-    """A place in what a person sees. Its content changes; what stands around it stays."""
+    """A part of the visible output whose content can be replaced."""
 
     def show(self, text: str, markup: str = "") -> None:
-        """Show something in place of what was shown before.
+        """Replace the content.
 
         Args:
             text: One line, or several.
-            markup: The same as HTML, where it is more than the text.
+            markup: The same as HTML, if that shows more than the text.
         """
 
     def end(self) -> None:
-        """Say that it stays as it is now."""
+        """Leave the present content for good."""
 
 
 def new_place() -> Place:
-    """Return a place below all that the running cell has shown."""
+    """Return a new place below the running cell's output so far."""
     return _Output() if in_notebook() else _Line()
 
 
 def _preformatted(text: str) -> str:
-    """Return text as HTML that looks like a cell's printed output."""
+    """Return text as HTML in the style of a cell's printed output."""
     style = (
         "margin:0;padding:0;font-size:var(--jp-code-font-size,inherit);"
         "line-height:var(--jp-code-line-height,inherit);white-space:pre-wrap;overflow-wrap:anywhere"
@@ -51,7 +51,7 @@ def _preformatted(text: str) -> str:
 
 
 class _Output:
-    """An output of a cell, renewed by its display id."""
+    """An output of a cell, updated by its display id."""
 
     def __init__(self) -> None:
         self._shown: dict[str, str] = {}
@@ -70,7 +70,7 @@ class _Output:
 
 
 class _Line:
-    """The last line of a terminal; where output is no terminal, a few lines."""
+    """The last line of a terminal; if output is not a terminal, a few lines."""
 
     def __init__(self) -> None:
         self._text = ""
@@ -101,9 +101,9 @@ class _Line:
 
 
 class Reports:
-    """A ``report`` that shows the progress of each activity in one place, and prints what is none.
+    """A ``report`` that shows each activity's progress in one place, and prints other lines.
 
-    A context manager: when its block ends, however it does, no bar goes on moving.
+    It is a context manager: when its block ends, even by an exception, no bar goes on moving.
     """
 
     def __init__(self) -> None:
@@ -117,7 +117,7 @@ class Reports:
         self._end()
 
     def __call__(self, text: str) -> None:
-        """Take a line."""
+        """Show a line."""
         if not isinstance(text, Progress):
             self._end()
             print(text)

@@ -1,4 +1,4 @@
-r"""A line becomes words: by the magics' own rules, or by a shell's where a command was pasted.
+r"""Splitting a line into words: by the magics' own rules, or by a shell's for a pasted command.
 
 =============  ==============================================  ======================================
 in the line    the magics' own rules                           a shell's
@@ -28,7 +28,7 @@ from .references import NAME, expanded, field_at
 
 _SPECIAL = rf"'\"\\{{}}${re.escape(TYPOGRAPHIC)}"
 
-_REFERENCES = r"\$\$ | \$\{(?!\{) | \{\{"  # that no expression in braces begins within
+_REFERENCES = r"\$\$ | \$\{(?!\{) | \{\{"  # no expression in braces begins inside these
 
 _OWN = re.compile(
     rf"""(?P<blank>\s+)
@@ -59,11 +59,11 @@ _SHELL = re.compile(
 )
 _WINDOWS = re.compile(
     r"""[A-Za-z]:\\(?:[^\s'"`;&|<>()\\]|\\(?!\s|\Z))*"""
-)  # a path, of which a shell would leave no backslash
+)  # a Windows path, from which a shell would remove the backslashes
 _HOME = re.compile(r"~(?=/|\s|\Z)")
 _COMMENT = re.compile(r"#[^\n]*")
 
-# What a shell reads within double quotes.
+# A shell's syntax within double quotes.
 _DOUBLE = re.compile(
     rf"""\\(?P<literal>[$`]) | \\(?P<quoted>["\\]) | (?P<continued>\\\r?\n)
       | (?P<substitution>`|\$(?:[(0-9@*\#?!-]|\{{(?!{NAME}\}})))
@@ -89,11 +89,11 @@ class Piece(NamedTuple):
 
 
 class Word(str):
-    """A word without its quotes, variables not yet put in.
+    """A word without its quotes, before variables are replaced.
 
     Attributes:
-        pieces: What it is made of.
-        start: Where in the line it begins.
+        pieces: Its parts.
+        start: Its position in the line.
     """
 
     __slots__ = ("pieces", "start")
@@ -108,7 +108,7 @@ class Word(str):
 
     @property
     def is_pattern(self) -> bool:
-        """Whether a shell would look for files of that name: ``*``, ``?`` or ``[`` without quotes."""
+        """Whether a shell would match it against files: ``*``, ``?`` or ``[`` without quotes."""
         return any(
             piece.kind is Kind.PLAIN and set("*?[") & set(piece.text) for piece in self.pieces
         )
@@ -117,18 +117,18 @@ class Word(str):
 def split(line: str) -> list[Word]:
     r"""Split a line into words by the magics' own rules.
 
-    Quotes are those of a shell, also inside a word: ``--name="my job"``. Within double quotes,
-    ``\"`` is a quote. Any other backslash is a backslash, as in ``C:\jobs\etl.py``.
+    Quotes work as in a shell, also inside a word: ``--name="my job"``. Within double quotes, ``\"``
+    is a quote. Any other backslash stands for itself, as in ``C:\jobs\etl.py``.
 
     Raises:
-        UsageError: A quote is never closed, a sign is a typographic one, or the line ends in a
+        UsageError: A quote is never closed, a character is typographic, or the line ends in a
             backslash.
     """
     return list(own_words(line))
 
 
 def own_words(line: str) -> Iterator[Word]:
-    """Yield what :func:`split` returns; what is wrong with a word is raised when it is reached."""
+    """Yield the words that :func:`split` returns; raise for a faulty one only when it is reached."""
     pieces: list[Piece] = []
     start: int | None = None
     position = 0
@@ -161,11 +161,11 @@ def own_words(line: str) -> Iterator[Word]:
 def shell_words(text: str) -> list[Word]:
     r"""Split a pasted command into words, as a shell does.
 
-    Lines are continued by a ``\`` at their end; what is below the command may be a comment.
+    A ``\`` at its end continues a line; only comments may follow the command.
 
     Raises:
-        UsageError: A quote is never closed; a sign is a typographic one; a line that should go on does
-            not; there is something that only a shell can do, or something else below the command.
+        UsageError: A quote is never closed; a character is typographic; a line's continuation is
+            broken; the command needs a shell; or something other than a comment follows it.
     """
     words: list[Word] = []
     pieces: list[Piece] = []
@@ -206,7 +206,7 @@ def shell_words(text: str) -> list[Word]:
 
 
 def _check_no_shell(text: str, token: re.Match[str], *, begins_word: bool) -> None:
-    """Refuse what no shell would accept, and what only a shell could do."""
+    """Raise UsageError for syntax that no shell accepts, or that only a shell can execute."""
     where = token.start()
     if token["late"]:
         line = text.count("\n", 0, where) + 1
@@ -230,7 +230,7 @@ def _check_no_shell(text: str, token: re.Match[str], *, begins_word: bool) -> No
 
 
 def _in_double_quotes(text: str, start: int, end: int) -> list[Piece]:
-    """Return the pieces of what a shell finds within double quotes."""
+    """Return the pieces of a text within double quotes, by a shell's rules."""
     pieces = [Piece("", Kind.DOUBLE)]
     position = start
     while position < end:
@@ -248,7 +248,7 @@ def _in_double_quotes(text: str, start: int, end: int) -> list[Piece]:
 
 
 def _add_plain(pieces: list[Piece], line: str, start: int, end: int) -> int:
-    """Add what stands without quotes, a Python expression in braces as a whole; return its end."""
+    """Add unquoted text, including the whole of a Python expression in braces; return its end."""
     text = line[start:end]
     if text.startswith("{") and (field := field_at(line, start)):
         end = field.end
@@ -269,7 +269,7 @@ def _check_nothing_below(text: str) -> None:
             )
 
 
-# -- what is wrong with a line --------------------------------------------------------------------
+# -- errors in a line -----------------------------------------------------------------------------
 
 
 def _place(text: str, position: int) -> str:
@@ -309,15 +309,15 @@ def _substitution(text: str, position: int, sign: str) -> UsageError:
 
 
 def expand(word: str, namespace: Mapping[str, object]) -> str:
-    """Put the values of variables into a word of a line, from left to right.
+    """Replace the variables in a word of a line by their values, from left to right.
 
     - ``{name}``, ``$name`` and ``${name}``, where ``name`` is an identifier, become
-      ``str(namespace["name"])``. The value is not looked into again.
-    - ``{day:%Y}``, ``{c.day}``, ``{d["k"]!r}``, ``{n + 1}``: what begins with a name and is a Python
-      expression becomes its value, as an f-string would write it.
+      ``str(namespace["name"])``. The value is not expanded again.
+    - ``{day:%Y}``, ``{c.day}``, ``{d["k"]!r}``, ``{n + 1}``: a Python expression that begins with a
+      name becomes its value, formatted as in an f-string.
     - ``$$`` becomes ``$``.
     - ``{{`` becomes ``{``, and the ``}}`` that closes it ``}``.
-    - All else stays as it is: ``{2}``, ``$1``, ``{"a": {"b": 1}}``, ``{a,b}``. So does what stands in
+    - Everything else is unchanged: ``{2}``, ``$1``, ``{"a": {"b": 1}}``, ``{a,b}``. So is any text in
       single quotes.
 
     Args:
@@ -325,7 +325,8 @@ def expand(word: str, namespace: Mapping[str, object]) -> str:
         namespace: The variables.
 
     Raises:
-        UsageError: A variable is not defined, an expression fails, or begins with a variable and is none.
+        UsageError: A variable is not defined, an expression fails, or braces begin with a variable
+            but hold no expression.
     """
     pieces = word.pieces if isinstance(word, Word) else (Piece(word, Kind.PLAIN),)
     texts: list[str] = []
@@ -334,7 +335,7 @@ def expand(word: str, namespace: Mapping[str, object]) -> str:
         if kind is Kind.LITERAL:
             texts.append(text)
         elif kind is Kind.HOME:
-            texts.append(os.path.expanduser(text))  # noqa: PTH111 -- Path's fails where there is none
+            texts.append(os.path.expanduser(text))  # noqa: PTH111 -- Path's fails without a home
         else:
             with_values, unclosed = expanded(text, namespace, unclosed)
             texts.append(with_values)

@@ -57,16 +57,16 @@ from .waiting import follow, print_lines, wait
 if TYPE_CHECKING:
     from ..panel.widget import LivyPanel
 
-# Properties by which a batch on the private Livy runs on another Python than the notebook.
+# Properties that make a batch on the private Livy run on another Python than the notebook's.
 _PYTHONS = frozenset({"spark.pyspark.python", "spark.pyspark.driver.python"})
-# The server that was chosen; of the last batch submitted, its server and its address.
+# The chosen server; and the last submitted batch's server and address.
 Chosen: TypeAlias = tuple[str | None, tuple[str | None, BatchId] | None]
 
-SHOWN = 100  # submissions that %livy_history shows unless told otherwise
+SHOWN = 100  # submissions that %livy_history shows by default
 
 
 def documented(options: Sequence[Option]) -> Callable[[Any], Any]:
-    """Add the options to a magic's docstring, which is what ``%magic?`` shows."""
+    """Add the options to a magic's docstring, which ``%magic?`` shows."""
 
     def add(magic: Any) -> Any:
         first = USUAL if options in (SUBMIT, CELL) else ()
@@ -78,7 +78,7 @@ def documented(options: Sequence[Option]) -> Callable[[Any], Any]:
 
 @magics_class
 class LivyMagics(Magics):
-    """Spark batches on Apache Livy. These settings win over environment and files."""
+    """Spark batches on Apache Livy. These settings override environment and files."""
 
     url = Unicode("", help="Livy's URL, https://host:8998, or local").tag(config=True)
     profile = Unicode("", help="profile of livy_magic.yaml to use").tag(config=True)
@@ -107,17 +107,17 @@ class LivyMagics(Magics):
         self.matcher = matcher(self._known_batches)
 
     def chosen(self) -> Chosen:
-        """Return what the instance after a ``%reload_ext`` is to go on with."""
+        """Return the choices that the next instance takes over after a ``%reload_ext``."""
         if self._last is None:
             return self._target, self._last_before
         return self._target, (self._last.server.target, self._last.info.address)
 
     def go_on(self, chosen: Chosen) -> None:
-        """Take over what the instance before had chosen."""
+        """Take over the choices of the previous instance."""
         self._target, self._last_before = chosen
 
     def close(self) -> None:
-        """Forget the servers, and stop watching; batches run on."""
+        """Close the panels and servers, and stop watching; batches run on."""
         for panel in self._panels.values():
             panel.controller.close()
         for livy in self._servers.values():
@@ -130,20 +130,20 @@ class LivyMagics(Magics):
     @no_var_expand
     @line_magic
     def livy_connect(self, line: str) -> None:
-        """Choose the server for what follows; with nothing, say which one is in use.
+        """Choose the server for all later magics; without argument, show the one in use.
 
         %livy_connect [URL | PROFILE | local]
 
-        With no server configured anywhere, a private Livy is started on this machine.
+        If no server is configured anywhere, a private Livy is started on this machine.
         """
         parsed = self._parse(line, (), most=1)
         target = parsed.rest[0] if parsed.rest else self._target
         livy = self._server(target)
         version = livy.client.version()  # raises before anything is chosen
         if not version:
-            livy.client.page(size=0)  # something answers, but is it Livy?
+            livy.client.page(size=0)  # raises if what answers is not Livy
         self._target = target
-        # No link to the private Livy: a browser has no cookie for it.
+        # Show the private Livy's address without a link: a browser has no cookie for it.
         place = livy.url.removeprefix("http://") if livy.private else livy.url
         who = f" as {livy.user}" if livy.user else ""
         print(" ".join(["Livy", *version.split(), "at", place]) + who)
@@ -161,9 +161,9 @@ class LivyMagics(Magics):
         %livy_submit --name nightly --wait --conf spark.sql.shuffle.partitions=8 etl.py {day}
         %livy_submit spark-submit --class org.example.Main --executor-memory 4g app.jar 10
 
-        Options come before FILE; what follows it goes to the application. A local file is staged
-        where Livy can read it. {day} is the notebook's variable, {day:%Y} an expression that begins
-        with one; in single quotes, both are text.
+        Options come before FILE; everything after it goes to the application. A local file is staged
+        where Livy can read it. {day} is replaced by the notebook's variable, {day:%Y} by the value of
+        an expression that begins with one; in single quotes, both stay text.
 
         %livy_submit [options] FILE [application arguments …]
         %livy_submit spark-submit [options] FILE [application arguments …]
@@ -183,14 +183,14 @@ class LivyMagics(Magics):
         %%livy_batch --param day --conf spark.sql.shuffle.partitions=8
         %%livy_batch --dry-run=curl
 
-        The code stands below that line. --param gives it the notebook's variable; with --dry-run,
+        The code follows that line. --param passes the notebook's variable to it; with --dry-run,
         nothing is sent.
 
         %%livy_batch [options] [application arguments …]
 
         The cell is a Python application, after optional lines `#| key: value` with the same options
-        in YAML; or such lines alone, with `#| file:`; or a spark-submit command, of several lines if
-        need be; or a POST body in JSON.
+        in YAML; or only such lines, with `#| file:`; or a spark-submit command, in one or several
+        lines; or a POST body in JSON.
         """
         from .application import application  # only cells need these
         from .cell import parse_cell
@@ -219,7 +219,7 @@ class LivyMagics(Magics):
     @line_magic
     @documented(BATCHES)
     def livy_batches(self, line: str) -> BatchList:
-        """List the batches that the server keeps, the newest first.
+        """List the batches that the server keeps, newest first.
 
         %livy_batches [--state STATE] [--name GLOB] [--owner USER] [--mine] [--limit N]
         """
@@ -232,7 +232,7 @@ class LivyMagics(Magics):
             mine=parsed.has("mine"),
             limit=parsed.get("limit"),
         )
-        # Other servers have states of their own: only one that no batch is in may be a slip.
+        # Other servers have further states, so report a possible typo only if no batch matches.
         if not found and state and state.lower() not in STATES:
             print(f"no batch is {state!r}{nearest(state, STATES)}")
         return BatchList(found)
@@ -241,7 +241,7 @@ class LivyMagics(Magics):
     @line_magic
     @documented(HISTORY)
     def livy_history(self, line: str) -> EntryList | None:
-        """List what was submitted from here, the newest first, also what servers have forgotten.
+        """List the batches submitted from here, newest first, even those that servers have forgotten.
 
         %livy_history [--state STATE] [--name GLOB] [--owner USER] [--mine] [--limit N]
         %livy_history --forget BATCH
@@ -271,7 +271,7 @@ class LivyMagics(Magics):
     @line_magic
     @documented(LOG)
     def livy_log(self, line: str) -> None:
-        """Print the log of a batch; of the last one submitted, when none is named.
+        """Print the log of a batch; without argument, of the last one submitted.
 
         %livy_log [BATCH] [-f] [--tail N] [--output]
         """
@@ -294,7 +294,7 @@ class LivyMagics(Magics):
     @line_magic
     @documented(WAIT)
     def livy_wait(self, line: str) -> Batch | BatchList:
-        """Wait until batches end. Interrupting stops the waiting, never a batch.
+        """Wait until batches end. An interrupt stops the waiting, never a batch.
 
         %livy_wait [BATCH …] [--timeout SECONDS]
         """
@@ -308,7 +308,7 @@ class LivyMagics(Magics):
     @no_var_expand
     @line_magic
     def livy_kill(self, line: str) -> None:
-        """Kill batches, and make the server forget them. Their logs stay here.
+        """Kill batches, and remove them from the server. Their logs are kept here.
 
         %livy_kill [BATCH …]
         """
@@ -321,7 +321,7 @@ class LivyMagics(Magics):
                 print(
                     f"{before}; {'forgotten now' if batch.gone else 'the server keeps it listed'}"
                 )
-            elif batch.succeeded:  # while it was asked for
+            elif batch.succeeded:  # before the kill took effect
                 print(render.status_line(batch.snapshot))
             else:
                 print(f"killed batch {batch.info.label}")
@@ -330,7 +330,7 @@ class LivyMagics(Magics):
     @line_magic
     @documented(PANEL)
     def livy_panel(self, line: str) -> LivyPanel:
-        """Open the panel: the server's batches and the log of the one that is selected, live.
+        """Open the panel: the server's batches and the selected one's log, updated live.
 
         %livy_panel [--side | --split]
         """
@@ -339,7 +339,7 @@ class LivyMagics(Magics):
             raise UsageError(
                 "the panel is in the side bar, --side, or in a tab, --split: choose one"
             )
-        from ..panel.widget import LivyPanel  # widgets are loaded when the panel is opened
+        from ..panel.widget import LivyPanel  # only the panel needs widgets
 
         livy = self._server()
         panel = self._panels[livy] = self._panels.get(livy) or LivyPanel(livy)
@@ -352,7 +352,7 @@ class LivyMagics(Magics):
     @line_magic
     @documented(LOCAL)
     def livy_local(self, line: str) -> None:
-        """Start, stop or inspect the private Livy of this machine.
+        """Start, stop or inspect the private Livy on this machine.
 
         %livy_local [start | stop | status | logs | clean]
         """
@@ -372,10 +372,10 @@ class LivyMagics(Magics):
             raise UsageError("--ui goes with %livy_local start")
         print(verbs[verb]())
 
-    # -- what they share --------------------------------------------------------------------------
+    # -- shared by the magics ---------------------------------------------------------------------
 
     def _known_batches(self) -> list[str]:
-        """Return what batches may be called, as far as this is known without asking a server."""
+        """Return names for batches, as far as they are known without a request to a server."""
         names = [name for name, value in self._notebook.items() if isinstance(value, Batch)]
         names = [name for name in names if not name.startswith("_")]
         for livy in self._servers.values():
@@ -390,7 +390,7 @@ class LivyMagics(Magics):
         return names
 
     def _names(self) -> Mapping[str, Any]:
-        """Return the variables that a word can mean: those of the code in which the magic stands."""
+        """Return the variables that a word can refer to: those of the code that calls the magic."""
         assert self.shell is not None
         return variables(self.shell)
 
@@ -403,19 +403,19 @@ class LivyMagics(Magics):
         first: str | None = None,
         batches: bool = False,
     ) -> Parsed:
-        """Return what a line says, its words expanded.
+        """Expand the words of a line, and return the parsed line.
 
         Args:
             line: The line.
-            options: What the magic takes.
-            most: How many other words it may have; any number unless given.
+            options: The magic's options.
+            most: Maximum number of other words; None for any number.
             first: See :func:`~livy_magic.magics.options.parse`.
-            batches: Whether its other words are batches.
+            batches: Whether the other words are batches.
         """
         words, names = words_of(line, options, first=first), self._names()
         held = [in_hand(word, names) if batches else None for word in words]
         expanded = [
-            # $SPARK_HOME/bin/spark-submit is no variable of the notebook's
+            # $SPARK_HOME/bin/spark-submit has no notebook variable
             found or (word if is_program(word) else expand(word, names))
             for word, found in zip(words, held, strict=True)
         ]
@@ -444,7 +444,7 @@ class LivyMagics(Magics):
         return f"private Livy at {server.url.removeprefix('http://')}, Spark {server.spark_version}"
 
     def _cell(self) -> str:
-        """Return the id of the cell that runs, where the front end tells it, or its number."""
+        """Return the running cell's id if the front end sends it, or else its number."""
         assert self.shell is not None
         kernel = getattr(self.shell, "kernel", None)
         request = kernel.get_parent("shell") if kernel else {}
@@ -459,9 +459,9 @@ class LivyMagics(Magics):
         literal: bool = False,
         complaint: str | None = None,
     ) -> Batch | None:
-        """Submit a request, or print what would be sent; return the batch, if there is one.
+        """Submit a request and return its batch; with ``--dry-run``, print the request, return None.
 
-        What the cell shows already, or is to be quiet about, is not displayed when it is returned.
+        IPython does not display the returned batch if the cell shows it already, or must be quiet.
         """
         quiet = parsed.has("quiet")
         if not quiet:
@@ -496,7 +496,7 @@ class LivyMagics(Magics):
         return batch
 
     def _batches(self, words: Sequence[str]) -> list[Batch]:
-        """Return the batches that words mean: variables, ids and names; the last one, if there are none."""
+        """Return the batches for variables, ids and names; without words, the last one submitted."""
         if not words:
             if self._last is None and self._last_before is not None:
                 target, address = self._last_before
@@ -513,7 +513,7 @@ class LivyMagics(Magics):
 
 @contextlib.contextmanager
 def _interruptible_start() -> Iterator[Reports]:
-    """Show how a start goes on, and say what an interrupt leaves: the private Livy goes on starting by itself."""
+    """Show a start's progress; on an interrupt, raise an error that says the start may go on."""
     try:
         with Reports() as report:
             yield report

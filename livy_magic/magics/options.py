@@ -1,7 +1,7 @@
-"""The options of the magics: their tables, and how they are read from the words of a line.
+"""The options of the magics: their tables, and the parser for the words of a line.
 
-argparse does not do here: it takes ``app.py`` as the value of an option whose value may be left out,
-accepts abbreviations, loses ``--``, and refuses application arguments that look like options.
+argparse is unsuitable: it takes ``app.py`` as the value of an option whose value is optional,
+accepts abbreviations, drops ``--``, and rejects application arguments that look like options.
 """
 
 from __future__ import annotations
@@ -51,15 +51,15 @@ class Option:
 
     Attributes:
         flag: Its long form, ``--out``.
-        help: What it does.
+        help: Its description.
         short: Its short form, ``-o``.
-        metavar: What its value is called; None when it takes none.
-        type: How its value is read.
-        choices: The only values it takes, if they are so few.
-        alone: The value when none is given; another one then only follows a ``=``.
-        repeatable: May be given more than once; its value is a list.
-        adds_up: Its value is a list, to which another one adds.
-        group: Under which heading a help text has it.
+        metavar: Its value's name in help texts; None if it takes no value.
+        type: Parses its value.
+        choices: Its permitted values, if they are limited to a few.
+        alone: Its value if it is given without one; any other value must then follow a ``=``.
+        repeatable: Whether it may be given more than once; its value is a list.
+        adds_up: Whether its value is a list, to which each further use adds.
+        group: Its heading in help texts.
     """
 
     flag: str
@@ -75,27 +75,27 @@ class Option:
 
     @property
     def name(self) -> str:
-        """The flag without its dashes: the key in ``Parsed.options`` and of a cell option."""
+        """The flag without its dashes: the key in ``Parsed.options``, and of a cell option."""
         return self.flag.removeprefix("--")
 
     @property
     def value_name(self) -> str | None:
-        """What stands for the value in a help text."""
+        """The placeholder for the value in help texts."""
         return "|".join(self.choices) or self.metavar
 
     @property
     def usage(self) -> str:
-        """The option as a help text shows it: ``-o, --out NAME``."""
+        """The option as shown in help texts: ``-o, --out NAME``."""
         flags = f"{self.short}, {self.flag}" if self.short else self.flag
         if self.alone:
             return f"{flags}[={self.value_name}]"
         return f"{flags} {self.value_name}" if self.value_name else flags
 
     def read(self, text: str) -> Any:
-        """Return the value that ``text`` spells.
+        """Return the value parsed from ``text``.
 
         Raises:
-            UsageError: It is none of the choices, or not of the option's type.
+            UsageError: ``text`` is not one of the choices, or not of the option's type.
         """
         if self.choices and text not in self.choices:
             known = ", ".join(self.choices)
@@ -110,15 +110,15 @@ class Option:
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a line says.
+    """The parsed content of a line.
 
     Attributes:
         values: POST field values by Python name, checked and merged.
-        options: The magic's own options that were given, by name: ``options["dry-run"]``.
-        rest: The other words, untouched.
-        notes: What is to be said about some options, a line each.
-        command: A spark-submit command was pasted.
-        file: The application, where a line names one: the first of the other words.
+        options: Values of the magic's own options that were given, by name: ``options["dry-run"]``.
+        rest: The other words, unchanged.
+        notes: Notes about some options, one line each.
+        command: Whether the line is a pasted spark-submit command.
+        file: The application, if the line names one: the first of the other words.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -129,11 +129,11 @@ class Parsed:
     file: str | None = None
 
     def get(self, name: str) -> Any:
-        """Return an option's value, or None when it was not given."""
+        """Return an option's value, or None if it was not given."""
         return self.options.get(name)
 
     def has(self, name: str) -> bool:
-        """Say whether an option is on: given, and not switched off by a cell option."""
+        """Return whether an option is on: given, and not switched off by a cell option."""
         return self.options.get(name, False) is not False
 
     def all(self, name: str) -> list[Any]:
@@ -141,12 +141,12 @@ class Parsed:
         return list(self.options.get(name, ()))
 
     def application(self) -> dict[str, Any]:
-        """Return the field values with the application and its arguments, as far as named."""
+        """Return the field values with the application and its arguments, if the line has any."""
         values = self.values | ({"args": tuple(self.rest)} if self.rest else {})
         return values | ({"file": self.file} if self.file else {})
 
     def over(self, options: Mapping[str, Any], notes: Sequence[str]) -> Parsed:
-        """Return the same line with a cell's options below its own; repeatable ones add up."""
+        """Return the line with a cell's options added; its own override them, lists add up."""
         merged = {**options, **self.options}
         for name, value in options.items():
             if isinstance(value, list):
@@ -167,10 +167,10 @@ _SUBMIT = (
     Option("--quiet", "show nothing but errors"),
 )  # fmt: skip
 
-# Whoever types one of these behind FILE would otherwise submit for real, and not as it was meant.
+# If typed after FILE by mistake, these would have no effect, and the batch would really be submitted.
 _NEVER_MEANT_FOR_A_PROGRAM = frozenset({"--wait", "--follow", "--dry-run", "--if-exists"})
 
-# All that a submission takes besides the application: spark-submit's words.
+# The options of a submission that spark-submit has, too.
 SPARK_SUBMIT = (
     *(
         Option(
@@ -204,7 +204,7 @@ PARAM = Option(
 
 SUBMIT = (*_SUBMIT, *SPARK_SUBMIT)
 CELL = (*_SUBMIT, PARAM, *SPARK_SUBMIT)
-# What people type most, in this order: a help text has it first.
+# The most used options, in the order in which help texts show them first.
 USUAL = (
     "--name", "--wait", "--dry-run", "--param", "--conf", "--executor-memory", "--py-files", "--files",
 )  # fmt: skip
@@ -248,11 +248,11 @@ LOCAL_VERBS = ("start", "stop", "status", "logs", "clean")
 
 
 def words_of(line: str, options: Sequence[Option], *, first: str | None = None) -> list[Word]:
-    """Split a magic's line into words: by a shell's rules from where a spark-submit command begins.
+    """Split a magic's line into words; a spark-submit command in it follows a shell's rules.
 
     Args:
-        line: As it was typed.
-        options: What the magic takes.
+        line: The line, as typed.
+        options: The magic's options.
         first: See :func:`parse`.
 
     Raises:
@@ -266,7 +266,7 @@ def words_of(line: str, options: Sequence[Option], *, first: str | None = None) 
             command = line[word.start :]
             if word == "--" or not spark_submit.is_command(command):
                 break
-            blank = re.sub(r"\S", " ", line[: word.start])  # so that columns stay the line's
+            blank = re.sub(r"\S", " ", line[: word.start])  # so that columns match the line's
             return [*before, *spark_submit.command_words(blank + command)]
         option = None if value_follows else known.get(word)
         value_follows = bool(option and option.value_name and not option.alone)
@@ -275,19 +275,20 @@ def words_of(line: str, options: Sequence[Option], *, first: str | None = None) 
 
 
 def parse(words: Iterable[str], options: Sequence[Option], *, first: str | None = None) -> Parsed:
-    """Read the options among the words of a line.
+    """Parse the options among the words of a line.
 
-    Without ``first``, options may stand before and behind the other words. With it, they end at the
-    first word that is none, and what follows is the application's, whatever it looks like. Either
-    way they end at ``--``. A ``spark-submit`` among options is no such word: a command was pasted.
+    Without ``first``, options may precede and follow the other words. With it, options end at the
+    first other word, and everything after that goes to the application, even if it looks like an
+    option. Either way they end at ``--``. A ``spark-submit`` among options does not end them: it
+    begins a pasted command.
 
     Args:
         words: From :func:`words_of` and :func:`~livy_magic.magics.line.expand`.
-        options: What the magic takes.
-        first: What that first word is: ``FILE``, the application; or something else, for messages.
+        options: The magic's options.
+        first: The kind of that first word: ``FILE``, the application; or another name, for messages.
 
     Raises:
-        UsageError: An unknown option, a missing value, one too many, one that is no choice.
+        UsageError: An option is unknown, lacks a value, has one too many, or has none of its choices.
         InvalidRequest: A field has a value that Livy would reject.
     """
     known = by_flag(options)
@@ -338,12 +339,12 @@ def by_flag(options: Iterable[Option]) -> dict[str, Option]:
 
 
 def _is_file(word: str) -> bool:
-    """Say whether a word of a pasted command is what the command runs, not an argument of a cell."""
+    """Return whether a word of a pasted command is its application, not an argument for a cell."""
     return word.lower().endswith((".py", ".jar", ".r", ".zip"))
 
 
 def _arguments(behind: Iterable[str], first: str, notes: list[str], *, command: bool) -> list[str]:
-    """Return the program's own arguments; options of the magic's among them are a slip, or are told."""
+    """Return the program's arguments; if options of the magic are among them, raise or add a note."""
     arguments = list(behind)
     if not command and first == FILE and arguments[:1] == ["--"]:
         return arguments[1:]
@@ -364,7 +365,7 @@ def _arguments(behind: Iterable[str], first: str, notes: list[str], *, command: 
 
 
 def _repeated(option: Option, taken: Iterable[str], *, command: bool) -> str | None:
-    """Say what becomes of an option that is given again, where spark-submit takes the last alone."""
+    """Return a note, if needed, on a repeated option, of which spark-submit uses only the last."""
     flag = option.flag
     if flag not in taken or flag in spark_submit.NO_EFFECT or flag == "--conf":
         return None
@@ -402,7 +403,7 @@ def _taken(
     of_submission: bool,
     command: bool,
 ) -> tuple[Option, str]:
-    """Return the option that a word is, and its value, which may be the word behind it."""
+    """Return the option for a word, and its value, which may be the next word."""
     flag, equals, value = word.partition("=")
     option = known.get(flag)
     if option is None:
@@ -410,12 +411,12 @@ def _taken(
     if equals and option.value_name is None:
         raise UsageError(f"{flag} takes no value")
     if not equals and command and option in SPARK_SUBMIT and option.value_name and behind:
-        return option, behind.popleft()  # spark-submit takes it, whatever it looks like
+        return option, behind.popleft()  # spark-submit takes it, even if it looks like an option
     return option, value if equals else _next_value(option, behind, known)
 
 
 def _next_value(option: Option, words: deque[str], known: Iterable[str]) -> str:
-    """Return the value that follows an option, if it takes one that follows."""
+    """Return the next word if it is the option's value, else the value when given alone, or ``""``."""
     a_command_follows = len(words) > 1 and spark_submit.is_program(words[0])
     if option.alone and words and words[0] in option.choices and not a_command_follows:
         raise UsageError(f"{option.flag} {words[0]}: write {option.flag}={words[0]}")
@@ -445,7 +446,7 @@ def _take_field(values: dict[str, Any], flag: str, text: str, *, behind: Sequenc
 
 
 def _is_next_entry(behind: Sequence[str]) -> bool:
-    """Say whether the next word goes on with a list: then FILE is the one behind it."""
+    """Return whether the next word continues a list: then the one after it is FILE."""
     return len(behind) > 1 and not behind[0].startswith("-") and _is_file(behind[1])
 
 
@@ -460,11 +461,11 @@ def _take_option(values: dict[str, Any], option: Option, text: str) -> None:
 
 
 def help_text(options: Sequence[Option], *, first: Sequence[str] = ()) -> str:
-    """Return the option part of a magic's help, made from the tables.
+    """Return the option table of a magic's help.
 
     Args:
-        options: What the magic takes.
-        first: Flags of those that come first, under a title of their own.
+        options: The magic's options.
+        first: Flags of the options to show first, under a heading of their own.
     """
     groups: dict[str, list[Option]] = {}
     known = by_flag(options)

@@ -1,4 +1,4 @@
-"""What a batch's program prints, below the cell that waits for it, as it comes."""
+"""The output of a batch's program, printed as it arrives, below the cell that waits for it."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from ..display import readable
 from ..redact import plain
 from .in_place import Place, new_place
 
-FIRST = 500  # lines that are printed as they come
-LAST = 100  # and of those that come later, at the end
+FIRST = 500  # lines that are printed as they arrive
+LAST = 100  # of the later lines, how many are printed at the end
 
-# A bar that a program draws over and over, with carriage returns, arrives as a line each time:
-# Livy reads lines, and Java ends one at a carriage return too. tqdm's, Spark's own, pip's and rich's.
+# A progress bar that a program redraws with carriage returns arrives as a new line each time: Livy
+# reads lines, and to Java a carriage return ends one. Matches tqdm's, Spark's, pip's and rich's bars.
 _BAR = re.compile(r"\d%\s?\||^\[Stage \d+:|[━█]{2}")
 
 
 class Output:
-    """The output of a batch. Of a bar that the program draws, the newest state is shown, in place.
+    """The output of a batch. A progress bar in it is updated in place.
 
-    Only the thread that runs the cell may use it: what another one prints may land in another cell.
+    Only the thread that runs the cell may use it: another's output may appear in another cell.
 
     Args:
         batch: The batch.
 
     Attributes:
-        said: Whether something was printed that can be read.
+        said: Whether anything but blank lines was printed.
     """
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
-        self._read = 0  # lines of the log
+        self._read = 0  # number of lines read from the log
         self._printed = 0
         self._held: deque[str] = deque(maxlen=LAST)
-        self._behind = 0  # lines that came after the printed ones
-        self._bar: Place | None = None  # of the program, as long as nothing stands behind it
+        self._behind = 0  # number of lines after the printed ones
+        self._bar: Place | None = None  # the program's, while it is the last output
         self._more: Place | None = None
         self.said = False
 
     def print_news(self) -> None:
-        """Print what has come."""
+        """Print the new output."""
         texts: list[str] = []
         bar = ""
         for line in self._batch.watch.lines(self._read):
@@ -71,10 +71,10 @@ class Output:
             self._tell(f"… {self._behind:,} more lines so far")
 
     def finish(self) -> None:
-        """Print what came last, once the batch has ended.
+        """Print the rest of the output after the batch has ended.
 
         Raises:
-            ServerError: Its log cannot be read.
+            ServerError: The batch's log cannot be read.
         """
         self.print_news()
         if self._behind:
@@ -83,10 +83,10 @@ class Output:
         self.stop()
         _print(self._held)
         if not self._read and self._batch.succeeded:
-            self._batch.output()  # says why there is none, if that is wrong
+            self._batch.output()  # raises if the log cannot be read
 
     def stop(self) -> None:
-        """Leave it as it is."""
+        """Stop updating, and leave the output as it is."""
         self._end_bar("")
         if self._more:
             self._more.end()

@@ -1,4 +1,4 @@
-"""The parameters of a cell: what ``--param`` says, and each value as Python source in one line."""
+"""The parameters of a cell: parses ``--param``, and writes values as one line of Python source."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from IPython.core.error import UsageError
 
 from ..redact import is_secret
 
-HARMLESS = "+"  # before the name of a parameter that only looks like a secret's
+HARMLESS = "+"  # before a parameter's name that looks like a secret's but is not
 
-# What ast.literal_eval raises, and repr of what is nested too deeply.
+# Raised by ast.literal_eval, and by repr of a value that is nested too deeply.
 _NO_LITERAL = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError)
 
-# What to pass instead of an object that has this method.
+# What to pass instead of an object that has the method.
 _INSTEAD = {
     "to_pydatetime": "its .to_pydatetime(), which has no nanoseconds",
     "to_pytimedelta": "its .to_pytimedelta(), which has no nanoseconds",
     "to_dict": "its .to_dict()",
     "tolist": "its .tolist()",
 }
-_DIGITS = 4_000  # Python reads no decimal number of many more, but any hexadecimal one
+_DIGITS = 4_000  # Python limits the digits of decimal numbers, but not of hexadecimal ones
 
 
 class _NoSource(Exception):
-    """There is no expression for a value.
+    """A value cannot be written as a Python expression.
 
     Attributes:
-        value: This one.
+        value: The value.
     """
 
     def __init__(self, value: object) -> None:
@@ -51,20 +51,20 @@ class _NoSource(Exception):
 
 @contextmanager
 def no_warnings() -> Iterator[None]:
-    """Keep Python from warning about code that is not run here."""
+    """Suppress Python's warnings about code that is not run here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def param(text: str, namespace: Mapping[str, object]) -> tuple[str, object]:
-    """Read a ``--param``: ``NAME`` takes the variable of that name, ``NAME=VALUE`` gives the value.
+    """Return name and value of a ``--param``: ``NAME``, for that variable's value, or ``NAME=VALUE``.
 
-    A ``+`` before the name says that it is no secret, whatever it is called.
+    A ``+`` before the name declares that it is no secret, even if the name looks like a secret's.
 
     Raises:
-        UsageError: The name is none, is not defined, or looks like a secret's; or the value cannot be
-            written down.
+        UsageError: The name is not valid, not defined, or looks like a secret's; or the value cannot
+            be written as Python source.
     """
     name, equals, value = text.partition("=")
     is_no_secret, name = name.startswith(HARMLESS), name.removeprefix(HARMLESS)
@@ -85,7 +85,7 @@ def param(text: str, namespace: Mapping[str, object]) -> tuple[str, object]:
 
 
 def param_value(text: str) -> object:
-    """Return what ``text`` spells as a Python literal, or ``text`` itself where it spells none."""
+    """Return the value of ``text`` as a Python literal, or ``text`` itself if it is not one."""
     try:
         with no_warnings():
             value = ast.literal_eval(text)
@@ -96,13 +96,13 @@ def param_value(text: str) -> object:
 
 
 def assignments(params: Mapping[str, object]) -> str:
-    """Return Python source that defines the parameters, in one line.
+    """Return one line of Python source that defines the parameters.
 
     Raises:
-        UsageError: A value cannot be written down.
+        UsageError: A value cannot be written as Python source.
     """
     sources = {name: _checked_source(name, value) for name, value in params.items()}
-    if any(hasattr(builtins, name) for name in params):  # `set = 1` would change `set()` behind it
+    if any(hasattr(builtins, name) for name in params):  # `set = 1` would break a later `set()`
         return f"{', '.join(sources)}, = {', '.join(sources.values())},"
     return "; ".join(f"{name} = {source}" for name, source in sources.items())
 
@@ -136,8 +136,8 @@ def _source(value: Any) -> str:
     """Return an expression that is equal to ``value``, and needs no import before it.
 
     Raises:
-        _NoSource: There is none.
-        RecursionError: The value holds itself.
+        _NoSource: There is no such expression.
+        RecursionError: The value contains itself.
     """
     write = _WRITERS.get(type(value))
     if write is not None:
@@ -149,13 +149,13 @@ def _source(value: Any) -> str:
 
 
 def _plain(value: Any) -> object:
-    """Return what Python itself has in place of an object of a further type, if it has anything."""
+    """Return the equivalent of an object in a type of Python's own, or None if there is none."""
     if _is_numpy_scalar(value):
         plain = value.item()
-        is_time = value.dtype.kind in "mM"  # of which nanoseconds become a number
+        is_time = value.dtype.kind in "mM"  # whose nanoseconds .item() turns into a number
         return None if is_time and isinstance(plain, int) else plain
     try:
-        if isinstance(value, dt.datetime):  # of pandas, for one
+        if isinstance(value, dt.datetime):  # such as pandas.Timestamp
             return _datetime(value, value.tzinfo)
         if isinstance(value, dt.timedelta):
             return dt.timedelta(value.days, value.seconds, value.microseconds)
@@ -167,7 +167,7 @@ def _plain(value: Any) -> object:
 
 
 def _is_numpy_scalar(value: object) -> bool:
-    numpy = sys.modules.get("numpy")  # who has a scalar has loaded it
+    numpy = sys.modules.get("numpy")  # loaded, if there is a scalar
     return numpy is not None and isinstance(value, numpy.generic)
 
 
@@ -190,7 +190,7 @@ def _of_items(value: Iterable[object]) -> str:
 
 
 def _of_set(value: Iterable[object]) -> str:
-    # in one order: the same set makes the same file
+    # sorted, so that equal sets give equal files
     return f"{{{', '.join(sorted(map(_source, value)))}}}" if value else "set()"
 
 
@@ -206,7 +206,7 @@ def _datetime(value: dt.datetime, zone: dt.tzinfo | None) -> dt.datetime:
 
 
 def _of_datetime(value: dt.datetime) -> str:
-    if value.tzinfo is not None and type(value.tzinfo) not in _WRITERS:  # of pytz, for one
+    if value.tzinfo is not None and type(value.tzinfo) not in _WRITERS:  # such as pytz's
         offset = value.utcoffset()
         fixed = _datetime(value, None if offset is None else dt.timezone(offset))
         if fixed != value:
@@ -217,7 +217,7 @@ def _of_datetime(value: dt.datetime) -> str:
 
 
 def _clock(value: dt.datetime | dt.time) -> dict[str, object]:
-    """Return the parts of the time of day that are not what a constructor has anyway."""
+    """Return the parts of a time of day that differ from the constructor's defaults."""
     parts = ("hour", "minute", "second", "microsecond", "tzinfo", "fold")
     return {name: part for name in parts if (part := getattr(value, name)) not in (0, None)}
 

@@ -1,4 +1,4 @@
-"""What a person sees while waiting: one batch's card, or several batches' states, in one place."""
+"""The display during a wait: one batch's card, or several batches' states, updated in place."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .in_place import in_notebook, new_place
 
 
 class WaitProgress:
-    """What some batches do, renewed whenever :meth:`show` is called; its last content stays.
+    """Shows the states of batches, updated by each call of :meth:`show`; the last content stays.
 
-    As text it is a line a batch: ``batch 0 'etl': starting → running → success after 7.1 s``. In a
-    terminal a line is printed when the state changes.
+    As text it has one line per batch: ``batch 0 'etl': starting → running → success after 7.1 s``.
+    In a terminal, a line is printed when a state changes.
     """
 
     def __init__(self, batches: Sequence[Batch]) -> None:
@@ -27,10 +27,10 @@ class WaitProgress:
         self._printed = [""] * len(self._batches)
 
     def show(self, *, stopped: bool = False) -> None:
-        """Show how the batches are now.
+        """Show the present states of the batches.
 
         Args:
-            stopped: Nobody waits any longer: it stays as it is.
+            stopped: Whether the wait has stopped: this content stays.
         """
         lines = [
             _line(batch.snapshot, states)

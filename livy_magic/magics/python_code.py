@@ -1,4 +1,4 @@
-"""Whether a cell's code is Python, told before it is staged."""
+"""Checks before staging whether a cell's code is Python."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from ..redact import is_secret
 from .spark_submit import is_command
 
-# What a line of a shell or of SQL begins with, where Python's parser stopped at it.
+# How a line of shell or SQL begins, tested where Python's parser stopped.
 _SHELL = re.compile(
     r"\s*(?:export|source|sudo|cd|ls|cat|cp|mv|rm|mkdir|chmod|echo|curl|wget|git|bash|sh|pip3?|conda|apt|apt-get"
     r"|python3?|hdfs|hadoop|yarn|kinit|aws|gsutil|az|docker|kubectl|beeline|pyspark|spark-\w+)(?=\s)"
@@ -23,21 +23,21 @@ _SQL = re.compile(
     re.IGNORECASE,
 )
 _PACKAGES = re.compile(r"[!%]\s*(?:pip3?|conda|mamba|uv)\b")
-_OPEN_TEXT = "unterminated"  # how Python begins to tell of a text that is never closed
+_OPEN_TEXT = "unterminated"  # the start of Python's message about a string that is never closed
 
 
 def complaint(code: str, first_line: int) -> str | None:
-    """Return what this Python cannot compile in a cell's code, or None. It is not run.
+    """Return what this Python cannot compile in a cell's code, or None. The code is not run.
 
-    Another version may know the syntax: what no Python knows is raised.
+    Another version may know the syntax; code that no Python can compile raises an error.
 
     Args:
         code: The cell from its first line of code on.
         first_line: The number of that line in the cell.
 
     Raises:
-        UsageError: There is something in it that is IPython's, a shell's or SQL; or an ``await`` that
-            only a notebook runs.
+        UsageError: The code contains IPython syntax, shell commands or SQL, or an ``await`` that only
+            works in a notebook.
     """
     problem = _problem(code)
     if problem is None:
@@ -70,12 +70,12 @@ def complaint(code: str, first_line: int) -> str | None:
 
 
 def _problem(code: str) -> SyntaxError | None:
-    """Return why the code does not compile."""
+    """Return the error that stops the code from compiling, or None."""
     try:
         _compile(code, 0)
     except SyntaxError as problem:
         return problem
-    except ValueError as problem:  # a NUL, to older Pythons
+    except ValueError as problem:  # older Pythons raise it for a NUL
         return SyntaxError(str(problem))
     except (RecursionError, MemoryError):  # another Python may have a larger stack
         pass
@@ -97,11 +97,11 @@ def _compiles(code: str, flags: int) -> bool:
 
 
 def _check_no_ipython(code: str, first_line: int) -> None:
-    """Refuse what IPython would have to turn into Python first."""
+    """Raise UsageError for syntax that only IPython can turn into Python."""
     before = code.splitlines(keepends=True)
     try:
         after = TransformerManager().transform_cell(code).splitlines(keepends=True)
-    except SyntaxError:  # what IPython cannot read either
+    except SyntaxError:  # IPython cannot read it either
         return
     changed = next((n for n, line in enumerate(before) if after[n : n + 1] != [line]), None)
     if changed is None or (changed == len(before) - 1 and before[-1] + "\n" == after[changed]):

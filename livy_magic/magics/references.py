@@ -1,4 +1,4 @@
-r"""What ``{…}`` and ``$name`` stand for in a line: variables, and Python expressions that begin with one."""
+r"""``{…}`` and ``$name`` in a line: variables, and Python expressions that begin with one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "s": str,
     "a": ascii,
 }
-_CANDIDATES = 20  # closing braces that are looked at for one field
+_CANDIDATES = 20  # closing braces to try for one field
 
 
 class Field(NamedTuple):
@@ -48,7 +48,7 @@ class Field(NamedTuple):
 
 
 def expanded(text: str, namespace: Mapping[str, object], unclosed: int) -> tuple[str, int]:
-    """Return the text with values, and how many ``{{`` are still to be closed."""
+    """Return the text with values in place of references, and the number of unclosed ``{{``."""
     parts: list[str] = []
     position = 0
     while match := _REFERENCE.search(text, position):
@@ -88,10 +88,10 @@ def _variable(name: str, written: str, namespace: Mapping[str, object]) -> str:
 
 
 def _text(make: Callable[[], str], written: str) -> str:
-    """Return a text that the user's own code makes; what that raises is told."""
+    """Return a text made by the user's own code; turn what that raises into a UsageError."""
     try:
         return make()
-    except Exception as problem:  # noqa: BLE001 -- it may be anything
+    except Exception as problem:  # noqa: BLE001 -- user code may raise anything
         told = " ".join(mask_text(f"{type(problem).__name__}: {problem}").split())
         raise UsageError(
             f"{written}: {told}; to mean it literally: {_literally(written)}"
@@ -110,9 +110,9 @@ def _literally(written: str) -> str:
 
 
 def field_at(text: str, start: int) -> Field | None:
-    """Return the field whose brace opens at ``start``, if what stands in it is Python.
+    """Return the field whose brace opens at ``start``, or None if it holds no Python expression.
 
-    A tuple is none: ``{a,b}`` are a pattern's alternatives; nor is a mapping, ``{a: 1}``.
+    A tuple is no field, since ``{a,b}`` is a pattern's alternatives; nor is a mapping, ``{a: 1}``.
     """
     if not _FIELD.match(text, start):
         return None
@@ -127,7 +127,7 @@ def field_at(text: str, start: int) -> Field | None:
 
 
 def _parsed(source: str) -> tuple[str, str, str] | None:
-    """Return expression, conversion and format of a field's source, if it is one."""
+    """Return expression, conversion and format in a field's source, or None if it is no field."""
     if "\n" in source:
         return None
     for split_at in [*_SPLIT.finditer(source), None]:
@@ -169,7 +169,7 @@ def _evaluated(field: Field, written: str, first: str, namespace: Mapping[str, o
 
 
 def _check_no_expression(text: str, first: str, namespace: Mapping[str, object]) -> None:
-    """Refuse braces that begin with a variable's name and hold no Python: nobody knows what is meant."""
+    """Raise UsageError for braces that begin with a variable but hold no Python: they are ambiguous."""
     if first in namespace and "}" in text:
         written = text[: text.index("}") + 1]
         raise UsageError(

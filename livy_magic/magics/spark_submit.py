@@ -1,7 +1,7 @@
-"""What spark-submit's own words mean here, and how a pasted command is recognised.
+"""The meaning of spark-submit's options here, and the recognition of pasted commands.
 
-Every option that ``spark-submit --help`` prints is in one of these tables: it is a POST field, or the
-Spark property that it stands for; it is taken and has no effect, which a line says; or it is refused.
+Every option in ``spark-submit --help`` is a POST field, or is in one of these tables: it sets a Spark
+property; it is accepted without effect, with a note; or it is refused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..files import expanded, opened
 from ..redact import mask_text
 from .line import Word, expand, shell_words
 
-# What each stands for: the property that Spark's own SparkSubmit sets for it.
+# By option: the property that Spark's own SparkSubmit sets for it, its value's name, its help.
 PROPERTIES: Mapping[str, tuple[str, str | None, str]] = {
     "--packages": (
         "spark.jars.packages", "A,B,…", "Maven coordinates of jars, group:artifact:version",
@@ -47,7 +47,7 @@ PROPERTIES: Mapping[str, tuple[str, str | None, str]] = {
     ),
 }  # fmt: skip
 
-# What is taken without effect, with its value's name and what is said then.
+# Options accepted without effect: the value's name, and the reason shown in a note.
 NO_EFFECT: Mapping[str, tuple[str | None, str]] = {
     "--master": ("URL", "the server decides where batches run"),
     "--deploy-mode": ("MODE", "the server decides where drivers run"),
@@ -73,7 +73,7 @@ _WORD = r"""(?:'[^']*'|"(?:[^"\\]|\\.)*"|\\.|[^\s'"\\;&|<>()`])+"""
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 _IN_FRONT = frozenset({"$", "!", "%", "exec", "nohup", "time"})
 
-# A command as it is typed, up to the name of its program.
+# The start of a typed command, up to the name of its program.
 _CALL = re.compile(
     rf"""\s*(?:cd\s+(?P<folder>{_WORD})\s*&&\s*(?:\\\s+)?)?
         (?:[$!%]\s+)?
@@ -84,18 +84,18 @@ _CALL = re.compile(
 
 
 def is_command(text: str) -> bool:
-    """Say whether a text begins as a shell's call of spark-submit does."""
+    """Return whether a text begins with a shell's call of spark-submit."""
     return _CALL.match(text) is not None
 
 
 def command_words(text: str) -> list[Word]:
-    """Return the words of a pasted command, in which a shell's rules hold.
+    """Return the words of a pasted command, split by a shell's rules.
 
-    A ``cd FOLDER &&`` in front is left out where FOLDER is the notebook's, as ``--dry-run=spark-submit``
-    writes it.
+    A leading ``cd FOLDER &&``, as in the output of ``--dry-run=spark-submit``, is skipped if FOLDER
+    is the notebook's.
 
     Raises:
-        UsageError: See :func:`livy_magic.magics.line.shell_words`; or FOLDER is another one.
+        UsageError: See :func:`livy_magic.magics.line.shell_words`; or FOLDER is not the notebook's.
     """
     call = _CALL.match(text)
     if call is not None and call["folder"]:
@@ -111,7 +111,7 @@ def command_words(text: str) -> list[Word]:
 
 
 def command_length(words: Sequence[str]) -> int:
-    """Return how many words, at the start, are a shell's way to call spark-submit; 0 for none."""
+    """Return how many words at the start form a shell's call of spark-submit; 0 for none."""
     for count, word in enumerate(words, start=1):
         if _PROGRAM.fullmatch(word):
             return count
@@ -121,15 +121,15 @@ def command_length(words: Sequence[str]) -> int:
 
 
 def is_program(word: str) -> bool:
-    """Say whether a word is the name or path of spark-submit."""
+    """Return whether a word is the name or path of spark-submit."""
     return _PROGRAM.fullmatch(word) is not None
 
 
 def check_patterns(arguments: Iterable[str]) -> None:
-    """Refuse arguments of the program that a shell would replace by the names of files.
+    """Check that no argument of the program is a pattern that a shell would expand to file names.
 
     Raises:
-        UsageError: Files of this machine match.
+        UsageError: Files on this machine match an argument.
     """
     for word in arguments:
         if isinstance(word, Word) and word.is_pattern and (files := glob(word)):  # noqa: PTH207 -- absolute ones, too
@@ -140,7 +140,7 @@ def check_patterns(arguments: Iterable[str]) -> None:
 
 
 def variables_notes(words: Iterable[str]) -> list[str]:
-    """Return what to say of the environment variables that are set in front of a command, if any."""
+    """Return a note on the environment variables that are set before a command, if any."""
     names = [word.partition("=")[0] for word in words if _ASSIGNMENT.fullmatch(word)]
     instead = "spark.pyspark.python, spark.executorEnv.NAME or spark.yarn.appMasterEnv.NAME"
     told = (
@@ -150,7 +150,7 @@ def variables_notes(words: Iterable[str]) -> list[str]:
 
 
 def conf_notes(conf: Mapping[str, str]) -> list[str]:
-    """Return what to say of properties that Spark ignores, as spark-submit warns of them."""
+    """Return a note on each property that Spark ignores; spark-submit warns of these, too."""
     return [
         f"{name} has no effect: Spark reads only properties that begin with spark., as spark.{name} does"
         for name in map(mask_text, conf)
@@ -160,10 +160,10 @@ def conf_notes(conf: Mapping[str, str]) -> list[str]:
 
 @dataclass
 class Properties:
-    """The Spark properties that options stand for, as they add up.
+    """Collects the Spark properties that options set.
 
     Attributes:
-        notes: What is to be said about them, a line each.
+        notes: Notes about the options, one line each.
     """
 
     notes: list[str] = field(default_factory=list)
@@ -171,7 +171,7 @@ class Properties:
     _of_file: dict[str, str] = field(default_factory=dict)
 
     def take(self, flag: str, value: str) -> None:
-        """Take note of one option; ``value`` is empty where it takes none.
+        """Add one option; ``value`` is empty if it takes none.
 
         Raises:
             UsageError: The file of ``--properties-file`` cannot be read.
@@ -188,7 +188,7 @@ class Properties:
             self._of_file |= self._read(value)
 
     def over(self, conf: Mapping[str, str]) -> dict[str, str]:
-        """Return them with the properties of ``--conf``, in spark-submit's order of precedence."""
+        """Merge them with the properties of ``--conf``, in spark-submit's order of precedence."""
         return {**self._of_file, **conf, **self._of_options}
 
     def _read(self, file: str) -> dict[str, str]:
@@ -206,7 +206,7 @@ class Properties:
                 f"{PROPERTIES_FILE}: cannot read {mask_text(file)}: {cause}{hint}"
             ) from None
         ours = {key: value.strip() for key, value in read.items() if key.startswith("spark.")}
-        if len(ours) < len(read):  # spark-submit leaves them aside, too
+        if len(ours) < len(read):  # spark-submit ignores them, too
             others = ", ".join(mask_text(key) for key in read if key not in ours)
             self.notes.append(
                 f"{mask_text(file)}: {others} are not Spark properties, so they are left out"

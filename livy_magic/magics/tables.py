@@ -1,4 +1,4 @@
-"""What magics return or print, as a person sees it: tables, and how the private Livy is."""
+"""What magics display: tables of batches and submissions, and the private Livy's status."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..display import Row, history_html, history_text, table_html, table_text
 from ..history import Entry, History
 from ..protocol.models import is_final, is_success
 
-CAUSES = 100  # failed submissions whose logs are read for the causes: 3 ms each
+CAUSES = 100  # failed submissions whose logs are read for a cause, at 3 ms each
 
 
 class BatchList(list[Batch]):
-    """Batches that show as a table."""
+    """A list of batches, displayed as a table."""
 
     def __init__(self, batches: Iterable[Batch]) -> None:
         super().__init__(batches)
@@ -36,11 +36,11 @@ class BatchList(list[Batch]):
 
 
 class EntryList(list[Entry]):
-    """Submissions that show as a table.
+    """A list of submissions, displayed as a table.
 
     Args:
-        entries: The submissions, of which the causes of the first failed ones are shown.
-        history: Where they are from.
+        entries: The submissions; the table has the causes of the first ``CAUSES`` that failed.
+        history: The history that they are from.
     """
 
     def __init__(self, entries: Sequence[Entry], history: History) -> None:
@@ -61,7 +61,7 @@ class EntryList(list[Entry]):
 
 
 def _has_failed(entry: Entry) -> bool:
-    """Say whether its batch failed by itself: whoever killed one knows why."""
+    """Return whether the batch failed by itself; a killed one needs no cause."""
     return (
         entry.info is not None
         and is_final(entry.state)
@@ -71,7 +71,7 @@ def _has_failed(entry: Entry) -> bool:
 
 
 def status_text(status: local.Status) -> str:
-    """Return how the private Livy is, a line for each thing."""
+    """Return the private Livy's status, one line per fact."""
     server = status.server
     first = "no private Livy is running"
     if server is not None:

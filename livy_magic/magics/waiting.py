@@ -1,4 +1,4 @@
-"""Waiting for batches in a cell, and following one: what is printed meanwhile and at the end."""
+"""Waiting for batches in a cell, and following one: the output meanwhile and at the end."""
 
 from __future__ import annotations
 
@@ -19,9 +19,18 @@ from .progress_bar import WaitProgress
 
 
 def wait(batches: Sequence[Batch], timeout: float | None = None, *, quiet: bool = False) -> None:
-    """Wait for all, showing how they are; the first failure is raised at the end.
+    """Wait for all batches, showing their states, then raise the first failure, if any.
 
-    What the program prints comes below as it does, that of several in turn when all have ended.
+    One batch's output is printed as it arrives; that of several, in turn, when all have ended.
+
+    Args:
+        batches: The batches.
+        timeout: Seconds to wait; None for no limit.
+        quiet: Whether to show nothing.
+
+    Raises:
+        BatchFailed, BatchGone: A batch failed, or the server no longer knows it.
+        WaitTimeout, WaitInterrupted: The wait stopped before all had ended.
     """
     progress = None if quiet else WaitProgress(batches)
     output = Output(batches[0]) if progress and len(batches) == 1 else None
@@ -50,9 +59,9 @@ def _until_the_end(
     progress: WaitProgress | None,
     output: Output | None,
 ) -> None:
-    """Return when all have ended; meanwhile, show what is new and how long it takes."""
+    """Return when all have ended; meanwhile, show new output and elapsed times."""
     deadline = math.inf if timeout is None else time.monotonic() + timeout
-    news: queue.SimpleQueue[None] = queue.SimpleQueue()  # no interrupt leaves it locked
+    news: queue.SimpleQueue[None] = queue.SimpleQueue()  # an interrupt cannot leave it locked
 
     def tell(_: Snapshot) -> None:
         news.put(None)
@@ -65,7 +74,7 @@ def _until_the_end(
             progress.show()
         if output:
             stack.enter_context(batches[0].watch.looked_at())
-            batches[0].look()  # the log of one that had ended when it was found has not been read
+            batches[0].look()  # the log of a batch that was found ended is still unread
         while running := [batch for batch in batches if not batch.done]:
             if progress:
                 progress.show()
@@ -94,7 +103,7 @@ def _failures(batches: Iterable[Batch]) -> Iterator[BatchFailed | BatchGone]:
 
 
 def _without_its_lines(failure: BatchFailed | BatchGone) -> BatchFailed | BatchGone:
-    """Return a failure whose lines have just been printed, with its cause alone."""
+    """Return a failure with only its cause, since its lines have just been printed."""
     if not isinstance(failure, BatchFailed):
         return failure
     why = cause(list(failure.lines), LONGEST_LINE)
@@ -106,7 +115,7 @@ def _without_its_lines(failure: BatchFailed | BatchGone) -> BatchFailed | BatchG
 
 
 def follow(batch: Batch, *, output: bool) -> None:
-    """Print the log as it comes, or only the program's ``output``; a failed batch raises at its end."""
+    """Print the log as it grows, or only the program's ``output``; raise at the end if it failed."""
     try:
         for text in batch.follow(output=output):
             print(plain(text))
@@ -115,7 +124,7 @@ def follow(batch: Batch, *, output: bool) -> None:
     try:
         batch.wait()
     except BatchFailed as failure:
-        raise _without_its_lines(failure)  # noqa: B904 -- it has its cause
+        raise _without_its_lines(failure)  # noqa: B904 -- its cause is set
 
 
 def _still_running(batches: Iterable[Batch]) -> str:
@@ -129,6 +138,6 @@ def _still_running(batches: Iterable[Batch]) -> str:
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print lines of a server's, which are data: control characters are made visible."""
+    """Print a server's lines as data, with control characters made visible."""
     for text in lines:
         print(plain(text))
