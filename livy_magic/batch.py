@@ -480,10 +480,7 @@ class Batch:
         patience = argument("timeout", Seconds(), timeout)
         snapshot = self.look()
         if snapshot.recalled or (snapshot.gone and not is_final(self.state)):
-            raise BatchGone(
-                f"batch {self.info.label} is gone: the server no longer knows it; nothing was killed",
-                last=self.info,
-            )
+            raise self._was_gone()
         if snapshot.gone:
             return
         had_ended = is_final(snapshot.info.state)
@@ -516,6 +513,8 @@ class Batch:
                     raise self._runs_on(now)
                 time.sleep(KILL_PAUSE)
             except NotFound:
+                if not sent and not had_ended:
+                    raise self._was_gone() from None
                 break
             except ServerError as failure:
                 # The answer is lost; if the kill worked, a second DELETE finds no batch.
@@ -525,6 +524,12 @@ class Batch:
                     raise
                 time.sleep(pause)
         self.watch.end("killed")
+
+    def _was_gone(self) -> BatchGone:
+        return BatchGone(
+            f"batch {self.info.label} is gone: the server no longer knows it; nothing was killed",
+            last=self.info,
+        )
 
     def _runs_on(self, now: BatchInfo) -> ServerError:
         address = f"{mask_url(self.server.url)}/batches/{self.info.address}"
