@@ -163,6 +163,8 @@ class LivyClient:
             size: Maximum number of batches; 0 fetches only the total.
         """
         page = self._views_from(start, size)
+        if size > 0:
+            _check_has_some(page)
         end = min(start + size, page.total)
         if not 0 < len(page.batches) < end - start:
             return page
@@ -188,6 +190,7 @@ class LivyClient:
         while end > start:
             first = max(start, end - step)
             page = self._views_from(first, end - first)
+            _check_has_some(page)
             behind = first + len(page.batches)
             if first < behind < min(end, page.total) and self._views_from(behind, 1).batches:
                 step = len(page.batches)  # the most that the server gives at once
@@ -465,6 +468,17 @@ def _unsendable(failure: Exception, line: str) -> ConfigError:
     return ConfigError(f"{line}: the request cannot be made: {cause}")
 
 
+def _check_has_some(page: BatchPage) -> None:
+    """Raise if a page is empty though it is within the list: whoever reads on would never end."""
+    if not page.batches and page.start < page.total:
+        line = "GET /batches"
+        raise ServerError(
+            f"the server says that it has {page.total} batches, and lists none from the"
+            f" {page.start + 1}. on ({line})",
+            request=line,
+        )
+
+
 def _no_answer(failure: Exception, line: str) -> Unreachable:
     """Return the error that says why no answer came, and whether the request may have arrived."""
     reason = getattr(failure.args[0], "reason", None) if failure.args else None
@@ -510,7 +524,7 @@ def _tail(failure: Any) -> str:
 
 def _error_answer(response: requests.Response, line: str) -> ServerError:
     """Return a readable error for one of the five forms of error answers (protocol, part 7)."""
-    words = mask_url(_server_words(response))
+    words = _server_words(response)
     kind, advice = _verdict(response, words, one_batch="/batches/" in line)
     wait = _wait(response)
     asks = f"; the server asks you to wait {wait:.0f} s" if wait else ""
@@ -593,10 +607,11 @@ def _server_words(response: requests.Response, most: int = 1000) -> str:
         words = body if isinstance(body, str) else json.dumps(body)
         words = words.partition("\n at [Source:")[0]
     words = plain(" ".join(words.split()) or response.reason or "no explanation")
+    words = mask_text(words)  # a page for developers repeats the request, Authorization included
     return words if len(words) <= most else words[:most] + "…"
 
 
 def _wait(response: requests.Response) -> float | None:
     """Return the seconds of a Retry-After header, or None; a date in it is ignored."""
     value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdecimal() else None
+    return min(float(value), LARGEST_INT) if value.isdecimal() else None

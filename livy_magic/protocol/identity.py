@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from .models import BatchInfo, is_final
+from .models import BatchInfo, is_final, is_same_id
 
 
 def contradicts(known: BatchInfo, now: BatchInfo) -> bool:
     """Return whether two views cannot show one batch.
 
     Ids start at 0 again when Livy restarts without recovery, and the name of a deleted batch is
-    free again. A missing value contradicts nothing: some servers' first view has only the id.
+    free again. A missing value contradicts nothing: some servers' first view has only the id, and
+    one without it goes by its name.
     """
     pairs = ((known.name, now.name), (known.owner, now.owner), (known.app_id, now.app_id))
-    return known.id != now.id or any(a and b and a != b for a, b in pairs)
+    by_name = known.id == known.name or now.id == now.name
+    other_id = known.id != now.id and not by_name and not is_same_id(known.id, now.id)
+    return other_id or any(a and b and a != b for a, b in pairs)
 
 
 def is_another(known: BatchInfo, now: BatchInfo) -> bool:

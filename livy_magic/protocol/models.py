@@ -71,9 +71,7 @@ class Code:
             self.text.encode()
         except UnicodeEncodeError as problem:
             line = self.text.count("\n", 0, problem.start) + 1
-            raise InvalidRequest(
-                f"line {line} of the code holds half of a surrogate pair"
-            ) from None
+            raise InvalidRequest(f"line {line} of the code holds half of a character") from None
 
 
 class _File(Text):
@@ -224,7 +222,7 @@ class BatchRequest:
             if value is not None or field.name == "file":
                 object.__setattr__(self, field.name, checked(field, value))
         if not isinstance(self.extra, Mapping) or any(type(key) is not str for key in self.extra):
-            raise InvalidRequest("extra: it must be a mapping of JSON names to values")
+            raise InvalidRequest("extra: it is no mapping of JSON names to values")
         try:
             json.dumps(dict(self.extra), allow_nan=False)
         except (TypeError, ValueError, RecursionError) as problem:
@@ -232,10 +230,6 @@ class BatchRequest:
         clash = sorted(self.extra.keys() & {field.metadata["json"] for field in POST_FIELDS})
         if clash:
             raise InvalidRequest(f"extra: {clash[0]} is a field of its own; set that instead")
-        try:
-            json.dumps(dict(self.extra), allow_nan=False)
-        except (TypeError, ValueError, RecursionError) as problem:
-            raise InvalidRequest(f"extra: JSON has no such value: {problem}") from None
         object.__setattr__(self, "extra", MappingProxyType(dict(self.extra)))
 
     def __repr__(self) -> str:
@@ -374,9 +368,10 @@ class BatchInfo:
         """
         name = _text(value.get("name")) if isinstance(value, dict) else None
         id_ = value.get("id", name) if isinstance(value, dict) else None
-        id_ = name if id_ is None else id_  # Livy finds a batch by either
+        if id_ is None or id_ == "" or isinstance(id_, bool):
+            id_ = name  # Livy finds a batch by either
         if not isinstance(value, dict) or not isinstance(id_, (int, str)):
-            raise NotLivy(f"{request}: the answer does not describe a batch", request=request)
+            raise NotLivy(f"{request}: the answer describes no batch", request=request)
         app_info = value.get("appInfo")
         app_info = app_info if isinstance(app_info, dict) else {}
         return cls(
@@ -454,7 +449,7 @@ class LogPage:
             NotLivy: The answer is not a log.
         """
         if not isinstance(value, dict) or "log" not in value:
-            raise NotLivy(f"{request}: the answer is not a log", request=request)
+            raise NotLivy(f"{request}: the answer is no log", request=request)
         entries = _lines(value.get("log"))
         given, total = value.get("from"), value.get("total")
         start = max(0, given if isinstance(given, int) else start)

@@ -140,9 +140,9 @@ class ServerList(Published[ListSnapshot]):
         if page.start and page.total < total:  # some were removed: the end moved
             page = self._read_from(self._start(()))
         if page.start == 0 and len(page.batches) >= page.total:
-            return page.batches
+            return tuple(self.fresh.values())  # each once, even if the server lists one twice
         known_ids = {info.id for info in known}
-        new = [info for info in page.batches if info.id not in known_ids]
+        new = [info for info in self.fresh.values() if info.id not in known_ids]
         if len(known) + len(new) != page.total and now - self._read_whole >= AGAIN:
             self._read_whole = now
             return self._read_all(page.total)

@@ -328,7 +328,9 @@ class Watch(Published[Snapshot]):
         if view is not self._view:
             self._view = view
             self._waits = "" if is_final(view.state) else waits(view.log)
-            info = dataclasses.replace(view, log=())
+            known = self._info.id  # the same id, even if this view has it as text, or not at all
+            id_ = view.id if known == self._info.name else known
+            info = dataclasses.replace(view, log=(), id=id_)
             if info != self._info:
                 self._info = info
         return news

@@ -353,6 +353,10 @@ def test_retry_after_is_kept_in_seconds(client, wire):
         client.batch(1)
     assert caught.value.retry_after == 7
     assert "asks you to wait 7 s" in str(caught.value)
+    wire.replace("GET", f"{URL}/batches/1", status=429, headers={"Retry-After": "9" * 400})
+    with pytest.raises(ServerError) as caught:
+        client.batch(1)
+    assert caught.value.retry_after == 2**31 - 1
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -371,6 +375,17 @@ def test_no_message_shows_credentials():
         with pytest.raises(ServerError) as caught:
             client.version()
     assert "hunter2" not in str(caught.value) + repr(client) + caught.value.request
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_page_that_repeats_the_request_shows_no_credentials(client, wire, status):
+    page = (
+        "<title>Authorization: Bearer hunter2 at http://me:hunter2@livy.test?token=hunter2</title>"
+    )
+    wire.get(f"{URL}/batches", status=status, body=f"<html>{page}")
+    with pytest.raises(ServerError) as caught:
+        client.page()
+    assert "hunter2" not in str(caught.value) + caught.value.text
 
 
 # -- listing --------------------------------------------------------------------------------------
@@ -431,3 +446,12 @@ def test_a_proxy_that_refuses_is_told_in_plain_words():
             f"GET {scheme}://livy.test/version: the proxy did not let the request through:"
             " [Errno 111] Connection refused"
         )
+
+
+def test_a_list_that_is_longer_than_what_is_handed_out_is_not_read_for_ever(client, wire):
+    wire.get(f"{URL}/batches", json={"from": 0, "total": 10**12, "sessions": []})
+    with pytest.raises(ServerError, match="has 1000000000000 batches, and lists none"):
+        list(client.newest())
+    with pytest.raises(ServerError, match="lists none"):
+        client.page()
+    assert client.page(size=0).total == 10**12

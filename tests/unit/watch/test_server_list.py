@@ -181,3 +181,13 @@ def test_nothing_is_asked_while_nobody_looks() -> None:
     watcher.server_list.refresh()
     watcher.tick()
     assert server.asked == []
+
+
+def test_a_batch_that_the_server_lists_twice_is_there_once() -> None:
+    for count in (3, 300):  # a short list, and one that is read in parts
+        looked = Looked(Server(count, running={2}))
+        looked.look()
+        looked.server.batches.append(looked.server.batches[-1])
+        looked.look()
+        ids = [info.id for info in looked.server_list.snapshot.batches]
+        assert ids == list(range(count))

@@ -64,6 +64,15 @@ def test_what_the_server_learns_later_is_shown(server: Server, watch: Watch) -> 
     assert watch.refresh(SOON).info == server.batches[7]
 
 
+@pytest.mark.parametrize("id_", ["7", "nightly"], ids=["as text", "left out"])
+def test_a_view_whose_id_is_text_or_left_out_is_no_other_batch(
+    server: Server, watch: Watch, id_: str
+) -> None:
+    server.batches[7] = dataclasses.replace(NIGHTLY, id=id_, owner="alice")
+    snapshot = watch.refresh(SOON)
+    assert (snapshot.info.id, snapshot.info.owner, snapshot.gone) == (7, "alice", False)
+
+
 def test_a_state_never_heard_of_is_no_end(server: Server, watch: Watch) -> None:
     server.becomes(7, state="hibernating")
     snapshot = watch.refresh(SOON)
