@@ -71,7 +71,9 @@ class Code:
             self.text.encode()
         except UnicodeEncodeError as problem:
             line = self.text.count("\n", 0, problem.start) + 1
-            raise InvalidRequest(f"line {line} of the code holds half of a character") from None
+            raise InvalidRequest(
+                f"line {line} of the code holds half of a surrogate pair"
+            ) from None
 
 
 class _File(Text):
@@ -222,7 +224,7 @@ class BatchRequest:
             if value is not None or field.name == "file":
                 object.__setattr__(self, field.name, checked(field, value))
         if not isinstance(self.extra, Mapping) or any(type(key) is not str for key in self.extra):
-            raise InvalidRequest("extra: it is no mapping of JSON names to values")
+            raise InvalidRequest("extra: it must be a mapping of JSON names to values")
         try:
             json.dumps(dict(self.extra), allow_nan=False)
         except (TypeError, ValueError, RecursionError) as problem:
@@ -371,7 +373,7 @@ class BatchInfo:
         if id_ is None or id_ == "" or isinstance(id_, bool):
             id_ = name  # Livy finds a batch by either
         if not isinstance(value, dict) or not isinstance(id_, (int, str)):
-            raise NotLivy(f"{request}: the answer describes no batch", request=request)
+            raise NotLivy(f"{request}: the answer does not describe a batch", request=request)
         app_info = value.get("appInfo")
         app_info = app_info if isinstance(app_info, dict) else {}
         return cls(
@@ -449,7 +451,7 @@ class LogPage:
             NotLivy: The answer is not a log.
         """
         if not isinstance(value, dict) or "log" not in value:
-            raise NotLivy(f"{request}: the answer is no log", request=request)
+            raise NotLivy(f"{request}: the answer is not a log", request=request)
         entries = _lines(value.get("log"))
         given, total = value.get("from"), value.get("total")
         start = max(0, given if isinstance(given, int) else start)
