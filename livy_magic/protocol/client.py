@@ -380,9 +380,7 @@ class LivyClient:
                 response._content = b"".join(response.iter_content(None))  # noqa: SLF001 -- .content's own
         except LivyError:  # from an auth object of ours that has no other secret after a 401
             raise
-        except (
-            Exception
-        ) as failure:  # requests lets some exceptions of urllib3 and auth objects through
+        except Exception as failure:  # requests lets some of urllib3 and of auth objects through
             raise _no_answer(failure, line) from failure
         if response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
             raise _error_answer(response, line)
@@ -461,9 +459,8 @@ def other_batch(line: str) -> NotLivy:
 def _unsendable(failure: Exception, line: str) -> ConfigError:
     """Return the error that says why a request cannot be made."""
     cause = f"{type(failure).__name__}: {plain(mask_text(_tail(failure)))}"
-    if isinstance(
-        failure, (requests.exceptions.InvalidHeader, UnicodeError)
-    ):  # its text may show the secret
+    # The text of these may show the secret.
+    if isinstance(failure, (requests.exceptions.InvalidHeader, UnicodeError)):
         cause = "a value has characters that no header can carry; see `auth` and `headers`"
     return ConfigError(f"{line}: the request cannot be made: {cause}")
 

@@ -405,6 +405,8 @@ class BatchInfo:
 
 def is_same_id(known: object, key: object) -> bool:
     """Return whether two ids are equal: 7 is ``"7"``, and for Livy ``"007"``; GUIDs ignore case."""
+    if isinstance(known, int) and isinstance(key, int):  # most are, and a look compares thousands
+        return known == key
     one, other = str(known).casefold(), str(key).casefold()
     return one == other or (other.isdecimal() and len(other) < 100 and one == str(int(other)))
 
