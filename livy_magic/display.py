@@ -1,4 +1,4 @@
-"""From models to text and escaped HTML. What a server sends is data here, never markup."""
+"""Renders models as text and as escaped HTML. A server's text is data here, never markup."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .protocol.models import BatchInfo, is_final, is_success
 from .redact import plain
 from .watch.snapshot import Snapshot
 
-SHORT, LONG = 16, 60  # characters of a cell that stays on one line, and of one that needs room
+SHORT, LONG = 16, 60  # characters of a cell that must not wrap, and of one that needs room
 MINUTE = 60.0  # seconds
 FROM_HISTORY = "Livy has forgotten it; from the history"
 LONGEST_LINE = 2000  # characters of one log line that a card, a wait or the panel shows
@@ -28,7 +28,7 @@ _ICONS = {"good": "✔", "bad": "✘", "open": "●", "lost": "?"}
 
 
 def duration(seconds: float) -> str:
-    """Return a time span as people say it: ``7.1 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    """Return a time span in readable form: ``7.1 s``, ``3 min 20 s``, ``2 h 05 min``."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -38,16 +38,16 @@ def duration(seconds: float) -> str:
 
 
 def elapsed(seconds: float) -> str:
-    """Return how long something has gone on until now, in whole seconds: ``12 s``."""
+    """Return a time span up to now, in whole seconds: ``12 s``."""
     whole = max(0, int(seconds))
     return f"{whole} s" if whole < 60 else duration(whole)
 
 
 def pace(age: float) -> float:
-    """Return the seconds until the elapsed time of a batch is shown anew.
+    """Return the seconds until the display of a batch's elapsed time needs an update.
 
     Args:
-        age: For how many seconds it has run.
+        age: Seconds that the batch has run.
     """
     if age < MINUTE:
         return 1.0
@@ -55,7 +55,7 @@ def pace(age: float) -> float:
 
 
 def readable(line: str) -> str:
-    """Return a log line as far as it is shown: what a progress bar overwrote is gone, and it ends somewhere."""
+    """Return a log line for display: without what a progress bar overwrote, and limited in length."""
     if "\r" in line:
         line = next((part for part in reversed(line.split("\r")) if part), "")
     if len(line) > LONGEST_LINE:
@@ -64,7 +64,7 @@ def readable(line: str) -> str:
 
 
 def status_line(snapshot: Snapshot) -> str:
-    """Return one line on where a batch stands, and whether it can be seen at all."""
+    """Return one line on a batch's state, and on whether it can be seen at all."""
     info = snapshot.info
     line = f"batch {info.label}: {plain(info.state)}"
     if is_final(info.state):
@@ -101,9 +101,9 @@ def card(
     Args:
         snapshot: The batch.
         lines: The last lines of its output.
-        now: Until when it is known to run, if somebody looks at it, in seconds since the epoch.
-        waiting: Somebody waits for it, so a bar moves.
-        remark: What else is to be said, in one line.
+        now: The present time, in seconds since the epoch; None if nothing watches the batch.
+        waiting: Whether a cell waits for the batch, so that the card has a moving bar.
+        remark: A further line of text.
     """
     info = snapshot.info
     tone = _tone(snapshot)
@@ -126,7 +126,7 @@ def card(
         trouble += first_line(snapshot.error)
     elif snapshot.stillborn:
         trouble = f"Still starting, and {_stillborn(info)}."
-    # Here is the place for what is known of its progress.
+    # Known details of the batch's progress belong here.
     body = '<progress style="width:100%"></progress>' if waiting and not snapshot.done else ""
     for text in filter(None, (trouble, remark)):
         body += f'<div style="color:{_COLOURS["lost"]}">{html.escape(text)}</div>'
@@ -147,10 +147,10 @@ class Row:
     """One batch of a list.
 
     Attributes:
-        info: What is known of it.
-        submitted: When it was submitted, if that is known, in seconds since the epoch.
+        info: The server's view of it.
+        submitted: When it was submitted, in seconds since the epoch; None if unknown.
         ended: When its end was seen, likewise.
-        seen: Until when it is known to run, if it does, in seconds since the epoch.
+        seen: When it was last seen, in seconds since the epoch, if it runs.
     """
 
     info: BatchInfo
@@ -170,22 +170,22 @@ def table_html(rows: Sequence[Row]) -> str:
 
 
 def history_text(entries: Sequence[Entry], causes: Mapping[int, str]) -> str:
-    """Return what was submitted as aligned text.
+    """Return submissions as aligned text.
 
     Args:
         entries: The submissions.
-        causes: Why some of them failed, in a line, by their keys.
+        causes: By key, one line on why a submission failed, for some of them.
     """
     return _text(_submissions(entries, causes), "nothing was submitted")
 
 
 def history_html(entries: Sequence[Entry], causes: Mapping[int, str]) -> str:
-    """Return the same as an HTML table."""
+    """Return submissions as an HTML table; see :func:`history_text`."""
     return _html(_submissions(entries, causes), "nothing was submitted")
 
 
 class _Cell(str):
-    """Text of a table, with more of it that shows under the pointer."""
+    """A table cell's text, with the full text shown as a tooltip."""
 
     __slots__ = ("full",)
 
@@ -193,13 +193,13 @@ class _Cell(str):
 
 
 def _table(columns: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """Return rows, of which the first one is the heading, without columns that say nothing."""
+    """Return a heading row and the rows of a table, without empty columns."""
     said = {name: column for name, column in columns.items() if any(column)}
     return [list(said), *map(list, zip(*said.values(), strict=True))]
 
 
 def _text(rows: Sequence[Sequence[str]], none: str) -> str:
-    """Return rows, of which the first one is the heading, as aligned text."""
+    """Return a heading row and further rows as aligned text; ``none`` if there are no others."""
     if len(rows) == 1:
         return none
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
@@ -272,14 +272,14 @@ def _submissions(entries: Sequence[Entry], causes: Mapping[int, str]) -> list[li
 
 
 def _file_name(path: str) -> str:
-    """Return a path's last part; the whole of it shows under the pointer."""
+    """Return a path's last part, with the whole path as a tooltip."""
     cell = _Cell(path.replace("\\", "/").rpartition("/")[2])
     cell.full = path
     return cell
 
 
 def _last_state(entry: Entry) -> str:
-    """Return an entry's state; one that is not final is news only as long as somebody watches."""
+    """Return an entry's state, marked as old if it is not final and no process watches the batch."""
     if entry.info is None or is_final(entry.state):
         return entry.state
     unwatched = entry.ended is not None or entry.submitter.is_dead()
@@ -304,7 +304,7 @@ def _tone(snapshot: Snapshot) -> str:
 
 
 def _times(snapshot: Snapshot, now: float | None) -> str:
-    if snapshot.submitted is None:  # nobody says when it was, and the server does not
+    if snapshot.submitted is None:  # unknown: the server does not send it
         return ""
     if snapshot.ended:
         return f"took {_took(snapshot)}"
@@ -313,7 +313,7 @@ def _times(snapshot: Snapshot, now: float | None) -> str:
 
 
 def running_time(snapshot: Snapshot, now: float | None) -> str:
-    """Return for how long a batch has run, if that is known: it can be seen, and when it began."""
+    """Return how long a batch has run; empty if it cannot be seen, or its start is unknown."""
     if now is None or snapshot.submitted is None or snapshot.done or snapshot.error is not None:
         return ""
     return elapsed(now - snapshot.submitted)
@@ -326,14 +326,14 @@ def _took(snapshot: Snapshot) -> str:
 
 
 def clock(moment: float | None) -> str:
-    """Return a time of day, with the date before it when it is not today's."""
+    """Return a time of day, preceded by the date unless that is today."""
     then = time.localtime(moment)
     today = then[:3] == time.localtime()[:3]
     return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S", then)
 
 
 def links(info: BatchInfo) -> list[tuple[str, str]]:
-    """Return a batch's pages, each with its title: web addresses only, whatever the server says."""
+    """Return URL and title of a batch's pages; only http and https, whatever the server sends."""
     pairs = ((info.spark_ui_url, "Spark UI"), (info.driver_log_url, "driver log"))
     return [(url, text) for url, text in pairs if url and urlsplit(url).scheme in {"http", "https"}]
 
@@ -350,5 +350,5 @@ def _span(text: str, style: str = "") -> str:
 
 
 def first_line(error: Exception) -> str:
-    """Return an error's cause, without what to do about it."""
+    """Return an error's cause, without the advice that follows it."""
     return str(error).partition("\n")[0]

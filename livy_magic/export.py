@@ -1,15 +1,15 @@
-"""A submission in other forms: what ``--dry-run=FORM`` prints and ``batch.export(FORM)`` returns.
+"""A submission in other forms: ``--dry-run=FORM`` prints them, ``batch.export(FORM)`` returns them.
 
 ================  ==============================================================================
-form              what it is
+form              content
 ================  ==============================================================================
 ``json``          the POST body
 ``curl``          the POST as a command
-``python``        a program that submits the same with this package, staging included
-``spark-submit``  a command that gives Spark the same without Livy
+``python``        a program that submits the same with this package, including the staging
+``spark-submit``  a command that submits the same to Spark without Livy
 ================  ==============================================================================
 
-Each can be run as it stands, where no secret is in it: those are masked, and a comment on top says so.
+Each can be run unchanged unless it contains secrets: those are masked, as a comment on top says.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from .spelling import nearest
 from .staging.folder import Upload
 from .submit.plan import Plan
 
-WIDTH = 88  # characters of a line of Python, as formatters have it
-_LONGEST_WORD = 100_000  # bytes of one word of a command; Linux takes 128 KiB
+WIDTH = 88  # characters of a line of Python, the default of formatters
+_LONGEST_WORD = 100_000  # bytes of one word of a command; Linux accepts 128 KiB
 
-# What Livy hands to spark-submit as a property (protocol, part 1); with a local master, spark-submit
-# would drop some of the options.
+# The fields that Livy passes to spark-submit as properties (protocol, part 1); with a local master,
+# spark-submit would ignore some of the corresponding options.
 _AS_PROPERTY = {
     "driverMemory": "spark.driver.memory",
     "driverCores": "spark.driver.cores",
@@ -52,7 +52,7 @@ _AS_PROPERTY = {
     "executorCores": "spark.executor.cores",
     "numExecutors": "spark.executor.instances",
 }
-# Livy puts what a field lists before what the property does; for spark-submit, the option hides it.
+# Livy appends the property's list to the field's; in spark-submit, the option overrides the property.
 _SAME_LIST = {
     "jars": "spark.jars",
     "files": "spark.files",
@@ -61,15 +61,15 @@ _SAME_LIST = {
 
 
 class Server(Protocol):
-    """What the forms say of the server that a plan is for: :class:`~livy_magic.Livy` is one.
+    """The server of a plan, as far as the forms need it: :class:`~livy_magic.Livy` is one.
 
     Attributes:
-        url: Where it is.
-        auth: How a request says who one is.
-        connection: What else the client was told: headers, TLS, proxies.
-        settings: Where all of that comes from; None where it was given by hand.
-        target: What was asked for by name: a URL, a profile, or ``local``.
-        private: Set where it is the private server of this machine.
+        url: Its URL.
+        auth: Authenticates requests.
+        connection: The client's other settings: headers, TLS, proxies.
+        settings: The origin of all these; None if they were passed directly.
+        target: The requested URL, profile, or ``local``.
+        private: The private server, if it is that of this machine.
     """
 
     url: str
@@ -81,7 +81,7 @@ class Server(Protocol):
 
 
 def rendered(form: str, server: Server, plan: Plan) -> str:
-    """Return a submission in one of ``FORMS``, secrets masked.
+    """Return a submission in one of ``FORMS``, with secrets masked.
 
     Raises:
         InvalidRequest: There is no such form.
@@ -96,7 +96,7 @@ def rendered(form: str, server: Server, plan: Plan) -> str:
 
 
 def as_json(server: Server, plan: Plan) -> str:
-    """Return the POST body, and below it what would be staged first."""
+    """Return the POST body, followed by the files that would be staged first."""
     del server
     return "\n".join([_json(plan.request, indent=2), *_to_be_staged(plan.uploads)])
 
@@ -117,7 +117,7 @@ def _to_be_staged(uploads: Iterable[Upload]) -> list[str]:
 
 
 def as_curl(server: Server, plan: Plan) -> str:
-    """Return the POST as a curl command, with authentication as far as it can be written down."""
+    """Return the POST as a curl command, with authentication as far as curl can express it."""
     body = _json(plan.request)
     login, missing = _login(server)
     command = [
@@ -135,7 +135,7 @@ def as_curl(server: Server, plan: Plan) -> str:
 
 
 def _headers(further: Mapping[str, str]) -> list[str]:
-    """Return the headers; Livy wants the second one for its protection against CSRF."""
+    """Return the header options; Livy's CSRF protection requires the second one."""
     headers = {"Content-Type": "application/json", "X-Requested-By": "livy_magic"}
     for name, value in further.items():
         headers[name] = MASK if is_secret_header(name) else value
@@ -143,7 +143,7 @@ def _headers(further: Mapping[str, str]) -> list[str]:
 
 
 def _login(server: Server) -> tuple[list[str], list[str]]:
-    """Return the options that say who one is, and what there is to do before."""
+    """Return the authentication options, and notes on what to add before running the command."""
     if isinstance(server.auth, SignedCookie):
         return [f'--cookie "$({shlex.join(server.auth.command)})"'], []
     if server.auth is None:
@@ -180,13 +180,13 @@ def _transport(url: str, connection: Mapping[str, Any]) -> list[str]:
     proxy = select_proxy(url, dict(connection.get("proxies") or {}))
     if proxy:
         options.append(_option("--proxy", mask_proxy(proxy)))
-    elif get_environ_proxies(url):  # curl would take it, and a proxy swallows loopback
+    elif get_environ_proxies(url):  # curl would use it, even for loopback
         options.append("--noproxy '*'")
     verify, cert = connection.get("verify", True), connection.get("cert")
     if verify is False:
         options.append("--insecure")
     elif verify is not True:
-        is_folder = os.path.isdir(verify)  # noqa: PTH112 -- Path's raises where it cannot tell
+        is_folder = os.path.isdir(verify)  # noqa: PTH112 -- Path's raises if it cannot tell
         options.append(_option("--capath" if is_folder else "--cacert", verify))
     if cert:
         files = [cert] if isinstance(cert, str) else cert
@@ -200,7 +200,7 @@ def _transport(url: str, connection: Mapping[str, Any]) -> list[str]:
 
 
 def as_python(server: Server, plan: Plan) -> str:
-    """Return a program that submits the same: the request as it was given, which is staged anew."""
+    """Return a program that submits the original request, staging its files again."""
     code = plan.given.file.text if isinstance(plan.given.file, Code) else None
     names = "BatchRequest, Code, Livy" if code else "BatchRequest, Livy"
     parts = [
@@ -214,7 +214,7 @@ def as_python(server: Server, plan: Plan) -> str:
 
 
 def _arguments(request: BatchRequest) -> dict[str, str]:
-    """Return what BatchRequest takes, as source text."""
+    """Return the arguments for BatchRequest, as source text by name."""
     body = request.shown()
     arguments = {
         field.name: _expression(body[field.metadata["json"]], len(field.name))
@@ -244,7 +244,7 @@ def _left_out(server: Server) -> list[str]:
 
 
 def _choices(plan: Plan) -> list[str]:
-    """Return what submit() was told besides, where that is not its default."""
+    """Return further arguments for submit(), except defaults."""
     told = {
         field.name: getattr(plan, field.name)
         for field in dataclasses.fields(plan)
@@ -259,11 +259,11 @@ def _call(function: str, arguments: Mapping[str, str]) -> str:
 
 
 def _expression(value: object, before: int, depth: int = 1) -> str:
-    """Return the source of a JSON value, over several lines where it does not fit into one.
+    """Return the source of a JSON value, in several lines if it does not fit into one.
 
     Args:
         value: Text, number, list, mapping …
-        before: Characters before it in its line, besides its indentation and two signs.
+        before: Characters before it in its line, besides indentation and two more characters.
         depth: Levels of indentation.
     """
     if isinstance(value, str):
@@ -288,7 +288,7 @@ def _expression(value: object, before: int, depth: int = 1) -> str:
 
 
 def _literal(text: str) -> str:
-    """Return the source of a text, in double quotes unless single ones take fewer backslashes."""
+    """Return the source of a text, in double quotes unless single ones need fewer backslashes."""
     single = repr('"' + text)[2:-1]
     if text.count('"') > text.count("'"):
         return f"'{single}'"
@@ -297,7 +297,7 @@ def _literal(text: str) -> str:
 
 
 def code_literal(text: str) -> str:
-    """Return the source of code as a literal that reads like the code, if there is one."""
+    """Return the source of code as a literal, triple-quoted if that keeps it readable and exact."""
     if "\n" in text and plain(text) == text:
         start = "" if "\\" in text else "\\\n"
         for quotes in ('"""', "'''"):
@@ -318,10 +318,10 @@ def _means(source: str, text: str) -> bool:
 
 
 def as_spark_submit(server: Server, plan: Plan) -> str:
-    """Return a command that gives Spark what Livy would give it (protocol, part 1).
+    """Return a command that passes to Spark what Livy would pass to it (protocol, part 1).
 
-    Files that are not staged yet are read where they are; code becomes a file in a folder of its
-    own, where it overwrites nothing and no module beside it is imported in place of another.
+    Files that are not staged yet are read in place; code is written to a new folder, where it
+    overwrites nothing and cannot import a neighbouring module by mistake.
     """
     application, script = "", []
     paths: dict[str, str] = {}
@@ -336,7 +336,7 @@ def as_spark_submit(server: Server, plan: Plan) -> str:
             application, script = '"$app"', [_script(name, file.source.decode())]
         elif isinstance(file.source, Path) and file.source.name == name:
             paths[file.uri] = _path(file.source)
-        else:  # a folder or wheel that is made a zip on its way
+        else:  # a folder or wheel that is zipped when it is staged
             notes += _to_be_staged([file])
     request = _with_paths(plan.request, paths)
     if request.extra:
@@ -358,7 +358,7 @@ def as_spark_submit(server: Server, plan: Plan) -> str:
 
 
 def _with_paths(request: BatchRequest, paths: Mapping[str, str]) -> BatchRequest:
-    """Return the request with paths for these URIs."""
+    """Return the request with these paths in place of their URIs."""
 
     def path(uri: str) -> str:
         base, mark, alias = uri.partition("#")
@@ -372,7 +372,7 @@ def _with_paths(request: BatchRequest, paths: Mapping[str, str]) -> BatchRequest
 
 
 def _path(path: Path) -> str:
-    """Return a path as spark-submit takes it: as a URI where a sign in it could mean something."""
+    """Return a path for spark-submit, as a URI if it contains characters special in URIs."""
     return str(path) if quote(str(path)) == str(path) else path.as_uri()
 
 
@@ -393,7 +393,7 @@ def _spark_options(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _script(filename: str, code: str) -> str:
-    """Return commands that write code into a file, and its path into ``app``."""
+    """Return shell commands that write code to a file, and store its path in ``app``."""
     end = "PYTHON"
     while end in code:
         end += "_"
@@ -401,7 +401,7 @@ def _script(filename: str, code: str) -> str:
     return f"app=$(mktemp -d)/{filename}\ncat > \"$app\" <<'{end}'\n{code}{newline}{end}"
 
 
-# -- what the forms share -------------------------------------------------------------------------
+# -- shared by the forms --------------------------------------------------------------------------
 
 
 def _option(flag: str, value: str) -> str:
@@ -413,7 +413,7 @@ def _continued(lines: Iterable[str]) -> str:
 
 
 def _commented(notes: Iterable[str], text: str) -> str:
-    """Return the text with a comment above it on what it takes to run it."""
+    """Return the text below comments on what to know or add before running it."""
     notes = [*notes, f"put in: what is shown as {MASK}"] if MASK in text else [*notes]
     if plain(text) != text:
         notes.append("put in: control characters, which are shown as \\x1b or not at all")
