@@ -1,4 +1,4 @@
-"""``python -m livy_magic.local``: what becomes of it is told in ``supervisor``."""
+"""``python -m livy_magic.local``: starts the supervisor; see ``supervisor``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How many batches run at once: the others wait, in the order in which they were submitted.
+"""Limits how many batches run at once: the others wait, in the order of their submission.
 
-Each batch has a ticket: a file that its spark-submit locks. A lock ends with its process, however
-that ends, so no place is lost when one is killed. Only the standard library is loaded, as in
+Each batch has a ticket: a file that its spark-submit locks. The lock is released whenever its
+process ends, so a killed batch blocks no place. This loads only the standard library, like
 ``spark_submit``.
 """
 
@@ -14,16 +14,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 NEEDED = 1 << 30  # bytes of free memory for one more batch: Spark's driver, and its Python
-PAUSE = 0.2  # seconds between two looks at the tickets
+PAUSE = 0.2  # seconds between two checks of the tickets
 
 _WAITING, _RUNNING = "waiting", "running"
 
 
 def most_at_once(running: int) -> int:
-    """Return how many batches may run at once: as many as there are cores, and memory allows.
+    """Return how many batches may run at once: one per core, as far as memory allows, at least one.
 
     Args:
-        running: How many run now; their memory is no longer free.
+        running: How many run now; their memory no longer counts as free.
     """
     free = _free_memory()
     fits = running + free // NEEDED if free is not None else running + 1
@@ -37,7 +37,7 @@ def _cores() -> int:
 
 
 def _free_memory() -> int | None:
-    """Return the bytes of memory that programs can still get; None where only Linux would tell."""
+    """Return the bytes of memory available to programs; None on systems other than Linux."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
             name, _, value = line.partition(":")
@@ -50,8 +50,8 @@ class Queue:
     """The batches of a server that run or wait.
 
     Args:
-        folder: Where their tickets are.
-        most: Returns how many may run at once, from how many do.
+        folder: Folder of their tickets.
+        most: Takes the number of running batches, and returns how many may run at once.
     """
 
     def __init__(self, folder: Path, most: Callable[[int], int]) -> None:
@@ -63,8 +63,8 @@ class Queue:
         """Wait for a place, and hold it for the block.
 
         Args:
-            pause: Wait so many seconds; what it raises ends the waiting.
-            tell: Called with the number of batches that have to end first, when it changes.
+            pause: Waits for the given seconds; an exception from it ends the waiting.
+            tell: Called with the number of batches that must end first, whenever it changes.
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         ticket = self._folder / f"{_WAITING}-{_began():020d}-{os.getpid():010d}"
@@ -85,7 +85,7 @@ class Queue:
             os.close(held)
 
     def _ahead(self, ticket: Path) -> int:
-        """Return how many batches have to end first; when none has to, the ticket becomes a running one."""
+        """Return how many batches must end first; if none, mark the ticket as running."""
         with self._alone():
             running = older = 0
             for other in self._folder.glob("*-*-*"):
@@ -100,14 +100,14 @@ class Queue:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep other processes from looking at the tickets meanwhile."""
+        """Keep other processes from the tickets for the block."""
         with (self._folder / "lock").open("w") as file:
             _lock(file.fileno())
             yield
 
 
 def _lock(descriptor: int, *, wait: bool = True) -> bool:
-    """Lock a file until it is closed; return whether that was possible, where it does not wait."""
+    """Lock a file until it is closed; return False if another process holds it and ``wait`` is off."""
     import fcntl  # Windows has none, and must be able to import the rest
 
     try:
@@ -122,7 +122,7 @@ def _running(ticket: Path) -> Path:
 
 
 def _is_held(ticket: Path) -> bool:
-    """Return whether the ticket's process lives; the ticket of one that does not is removed."""
+    """Return whether the ticket's process lives; if not, remove the ticket."""
     with contextlib.suppress(FileNotFoundError), ticket.open("rb") as file:
         if not _lock(file.fileno(), wait=False):
             return True
@@ -131,9 +131,9 @@ def _is_held(ticket: Path) -> bool:
 
 
 def _began() -> int:
-    """Return when this process began, in clock ticks since the boot; where nothing tells, now."""
+    """Return when this process began, in clock ticks since boot; if that is unknown, the time now."""
     with contextlib.suppress(OSError):
-        # The name, in brackets, may contain anything; the 20th word behind it is the start time.
+        # The name, in brackets, may contain anything; the 20th word after it is the start time.
         stat = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace")
         return int(stat.rpartition(")")[2].split()[19])
     return int(time.monotonic() * 100)

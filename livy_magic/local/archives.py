@@ -1,12 +1,12 @@
 """Class-data archives, with which Spark and Livy start in about half the time.
 
-Of some ten thousand classes that Spark loads before a batch does anything, Java usually reads and
-checks each one anew. With an archive (Java's "AppCDS") it maps them into memory instead. An archive
-fits one Java and one class path only: jar by jar the same name, size and time, which Java itself
-checks at every start; one that does not fit is passed over. So batches run the same with an archive
-or without, only sooner or later.
+Before a batch does anything, Spark loads some ten thousand classes, and Java usually reads and checks
+each one. With an archive (Java's "AppCDS") it maps them into memory instead. An archive fits only one
+Java and one class path: every jar must have the same name, size and time. Java checks that at every
+start, and ignores an archive that does not fit. So archives change only how soon batches start, not
+what they do.
 
-Archives are made once, by ``training``, and lie in a folder whose name stands for what they fit.
+``training`` makes archives once, in a folder whose name identifies the Java and Spark that they fit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .spark_submit import BASE_ARCHIVE, SPARK_ARCHIVE
 
 LIVY_ARCHIVE = "livy.jsa"
 
-# To be raised when archives are made in another way: those made before are then made anew.
+# Increase this when the way of making archives changes: existing ones are then replaced.
 _RECIPE = 1
 
 
@@ -34,7 +34,7 @@ class Archives:
     """The archives that fit one Java, one Spark and one set of Livy's jars.
 
     Attributes:
-        folder: Where they are, or will be.
+        folder: Their folder, which need not exist yet.
         java_home: The Java that they fit.
         spark_home: The Spark that they fit.
     """
@@ -49,8 +49,8 @@ class Archives:
 
         Args:
             parent: The folder of all archives.
-            java: What everything runs on.
-            spark: What batches run on.
+            java: The Java that Livy and batches run on.
+            spark: The Spark that batches run on.
             livy_jars: Livy's class path.
         """
         spark_jars = (spark.home / "jars").glob("*.jar")
@@ -62,27 +62,27 @@ class Archives:
 
     @property
     def lock(self) -> FileLock:
-        """Held while archives are made, of whatever kind."""
+        """The lock held while archives are made, for whichever Java and Spark."""
         return _lock(self.folder.parent)
 
     @property
     def names(self) -> list[str]:
-        """The files that there are to be: a full JDK comes with one of its own classes."""
+        """The required files; a full JDK already includes an archive of its own classes."""
         base = [] if (self.java_home / "lib/server/classes.jsa").exists() else [BASE_ARCHIVE]
         return [*base, SPARK_ARCHIVE, LIVY_ARCHIVE]
 
     def missing(self) -> list[str]:
-        """Return which of the files are not there yet, in the order in which they are made."""
+        """Return the files that do not exist yet, in the order in which to make them."""
         return [name for name in self.names if not (self.folder / name).exists()]
 
     def are_complete(self) -> bool:
-        """Say whether all are there."""
+        """Return whether all files exist."""
         return not self.missing()
 
     def prepare(self) -> None:
-        """Make the folder, and remove those that are nobody's any more.
+        """Create the folder, and remove the folders that nothing uses any more.
 
-        Only whoever holds the lock may do this.
+        Only the holder of the lock may call this.
         """
         private(self.folder.parent)
         for other in self.folder.parent.iterdir():
@@ -92,8 +92,8 @@ class Archives:
         write_private(self._homes(self.folder), json.dumps(self._own_homes()))
 
     def _is_nobodys(self, other: Path) -> bool:
-        """Say whether its Java or Spark is gone, or it fits ours as they were before."""
-        homes = None  # one that was abandoned half-made says nothing
+        """Return whether its Java or Spark is gone, or it fits an earlier version of ours."""
+        homes = None  # an abandoned, half-made folder has no homes
         with suppress(FileNotFoundError, NotADirectoryError):
             homes = json.loads(self._homes(other).read_text("utf-8"))
         gone = homes is None or not all(Path(home).exists() for home in homes)
@@ -108,7 +108,7 @@ class Archives:
 
 
 def state(folder: ServerFolder) -> str:
-    """Return in words how far the archives of a running server are."""
+    """Return in words the state of a running server's archives."""
     archives = folder.run / "archives"
     if (archives / LIVY_ARCHIVE).exists():  # the last to be made
         return "ready"

@@ -1,8 +1,8 @@
-"""The signed cookie by which the private Livy knows its owner.
+"""The signed cookie by which the private Livy recognises its owner.
 
-Livy runs with Hadoop's AuthenticationFilter, which takes a cookie signed with the server's secret
-for a proof that somebody has logged in already. No password is ever right there, so whoever can
-read the secret, a file of its owner's, gets in, and nobody else.
+Livy runs with Hadoop's AuthenticationFilter, which accepts a cookie signed with the server's secret
+as proof of an earlier login. It accepts no password, so only those who can read the secret, a file
+of the owner's, are admitted.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from requests import PreparedRequest
 
 from ..settings.auth import RenewingAuth
 
-_VALID = 600.0  # seconds; each request is signed anew, so this only has to outlast one
-_VALID_IN_SHELL = 60.0  # seconds; a command's words can be read by others while it runs
+_VALID = 600.0  # seconds; every request is signed afresh, so this only has to outlast one
+_VALID_IN_SHELL = 60.0  # seconds; other users can read a command's words while it runs
 _TOUCH_EVERY = 20.0  # seconds
 
 
 def owner() -> str:
-    """Return the name under which the private Livy knows us: the operating system's."""
+    """Return our user name on the private Livy: the operating system's."""
     import pwd  # Windows has none, and must be able to import the rest
 
     try:
         return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container may run under a number that has no name
+    except KeyError:  # a container's user id may have no name
         return str(os.getuid())
 
 
@@ -39,9 +39,9 @@ def signed(name: str, secret: bytes, expires: float) -> str:
     """Return the cookie's value.
 
     Args:
-        name: The user whom the server is to see.
-        secret: What the server signs with.
-        expires: When it ends, in seconds since the epoch.
+        name: The user's name for the server.
+        secret: The server's secret.
+        expires: When the cookie expires, in seconds since the epoch.
     """
     token = f"u={name}&p={name}&t=ldap&e={int(expires * 1000)}"
     # SHA-1 is what the filter of Hadoop 2.7 computes.
@@ -50,11 +50,11 @@ def signed(name: str, secret: bytes, expires: float) -> str:
 
 
 def header(secret: bytes, valid: float) -> str:
-    """Return a ``Cookie`` header's value that lets us in.
+    """Return the value of a ``Cookie`` header that admits us.
 
     Args:
-        secret: What the server signs with.
-        valid: For how many seconds.
+        secret: The server's secret.
+        valid: Seconds until the cookie expires.
     """
     return f'hadoop.auth="{signed(owner(), secret, time.time() + valid)}"'
 
@@ -67,11 +67,11 @@ def main(argv: Sequence[str]) -> None:
 class SignedCookie(RenewingAuth):
     """Signs requests to the private Livy, and tells its supervisor that it is in use.
 
-    After a 401 the secret is read again: the server may have been started anew.
+    After a 401 the secret is read again: the server may have been restarted.
 
     Args:
-        secret: The file that holds the server's secret.
-        used: The file whose time of change says when the server was last used.
+        secret: The file with the server's secret.
+        used: The file whose modification time is the server's last use.
     """
 
     def __init__(self, secret: Path, used: Path) -> None:
@@ -82,7 +82,7 @@ class SignedCookie(RenewingAuth):
         self._touched = float("-inf")
 
     def apply(self, request: PreparedRequest) -> None:
-        """Sign one request, afresh each time, so that no cookie ever grows old."""
+        """Sign one request with a fresh cookie, so that none ever expires in use."""
         request.headers["Cookie"] = header(self._key, _VALID)
         if time.monotonic() - self._touched >= _TOUCH_EVERY:
             with suppress(FileNotFoundError):  # the server has ended
@@ -91,7 +91,7 @@ class SignedCookie(RenewingAuth):
 
     @property
     def command(self) -> list[str]:
-        """The command that prints the header, for who can read the secret."""
+        """The command that prints the header, for users who can read the secret."""
         return [sys.executable, "-m", "livy_magic.local.print_cookie", str(self._secret)]
 
     def renew(self) -> None:

@@ -1,8 +1,8 @@
-"""Livy's jars: fetched once, and checked at every start against the lock that comes with us.
+"""Livy's jars: fetched once, and checked at every start against the lock file of this package.
 
-The lock has a line for each jar: its SHA-256 and its path in a Maven repository. Nothing is
-resolved, so what runs here is exactly what was tested. Checking all of them takes less than a
-tenth of a second, which is why no cached verdict is trusted instead.
+The lock file has a line for each jar: its SHA-256 and its path in a Maven repository. No dependency
+is resolved, so exactly the tested jars run here. Checking all of them takes less than a tenth of a
+second, so the result is not cached.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from .layout import FileLock, private, size
 
 _LOCK = Path(__file__).with_name("livy-0.7.1.lock")
 _AT_ONCE = 8
-_MB = 76  # of all jars together, nearly
-_LOOK = 0.5  # seconds between two looks at how much has come
+_MB = 76  # of all jars together, about
+_LOOK = 0.5  # seconds between two progress reports
 _NEW = ".new-"
 
 
 @dataclass(frozen=True)
 class Jar:
-    """One line of the lock.
+    """One line of the lock file.
 
     Attributes:
-        sha256: What the file's SHA-256 has to be, in hexadecimal.
-        path: Where it is in a Maven repository, and in our folder: ``group/artifact/version/file``.
+        sha256: The file's required SHA-256, in hexadecimal.
+        path: Its path in a Maven repository, and in our folder: ``group/artifact/version/file``.
     """
 
     sha256: str
@@ -53,7 +53,7 @@ class Jar:
         return group, folder.parts[-2], folder.parts[-1]
 
     def is_good(self, file: Path) -> bool:
-        """Say whether the file is there and is the one that the lock means."""
+        """Return whether the file exists and has the required SHA-256."""
         digest = hashlib.sha256()
         try:
             for chunk in chunks(file):
@@ -68,18 +68,18 @@ Fetch: TypeAlias = Callable[[Jar, Path], Path]
 
 
 def locked() -> list[Jar]:
-    """Return the jars that the lock names."""
+    """Return the jars in the lock file."""
     return [Jar(*line.split()) for line in _LOCK.read_text().splitlines()]
 
 
 def class_path(folder: Path) -> list[Path]:
-    """Return where the jars are, in the one spelling that goes with a class-data archive."""
+    """Return the jars' paths, resolved as a class-data archive requires."""
     return [folder.resolve() / jar.path for jar in locked()]
 
 
 def from_maven(jar: Jar, folder: Path) -> Path:
-    """Fetch a jar from Maven Central, whose address jgo knows."""
-    from jgo.maven import MavenContext  # takes long to load; needed once a machine
+    """Fetch a jar from Maven Central, whose address is jgo's default."""
+    from jgo.maven import MavenContext  # slow to load, and needed once per machine
 
     group, artifact, version = jar.coordinates
     maven = MavenContext(repo_cache=folder, timeout=30)
@@ -88,15 +88,15 @@ def from_maven(jar: Jar, folder: Path) -> Path:
 
 
 def ensure(folder: Path, report: Report, fetch: Fetch = from_maven) -> None:
-    """See to it that all jars are there and intact, fetching those that are not.
+    """Fetch the jars that are missing or damaged.
 
     Args:
-        folder: Where they are kept; several kernels may share it.
-        report: Told how far it is.
-        fetch: Where they come from.
+        folder: The folder of all jars; several kernels may share it.
+        report: Receives lines of progress.
+        fetch: Fetches one jar.
 
     Raises:
-        LocalServerError: A jar cannot be had, or not in its right form, or not be written.
+        LocalServerError: A jar cannot be fetched or written, or has another checksum.
     """
     private(folder)
     jars = locked()
@@ -114,7 +114,7 @@ def ensure(folder: Path, report: Report, fetch: Fetch = from_maven) -> None:
 
 @contextmanager
 def _sole(folder: Path, report: Report) -> Iterator[None]:
-    """Wait until no other process fetches jars, and keep it so for the block."""
+    """Wait until no other process fetches jars, and keep others from it for the block."""
     lock = FileLock(folder.with_suffix(".lock"))
     while (descriptor := lock.acquire(patience=0.5)) is None:
         report("waiting for another notebook, which is fetching Livy's jars")
@@ -147,7 +147,7 @@ def _fetch_all(folder: Path, jars: list[Jar], report: Report, fetch: Fetch) -> N
 
 
 def _progress(count: int, total: int, there: int, speed: float) -> Progress:
-    """Return how far it is: how many jars, how many bytes, and the seconds that are left at this speed."""
+    """Return the progress: jars and bytes so far, and the seconds left at this speed in bytes/s."""
     what, megabytes = "Livy's jars", there / 1e6
     if count == total:
         return Progress(f"{what}: all {total}, {megabytes:.0f} MB", what, 1.0)
@@ -164,7 +164,7 @@ def _unfit(folder: Path, jars: list[Jar]) -> list[Jar]:
 
 
 def _place(jar: Jar, folder: Path, scratch: str, fetch: Fetch) -> None:
-    """Fetch a jar, a second time if need be, and put it where it belongs: whole or not at all."""
+    """Fetch a jar, in two attempts if necessary, and move it into place: complete or not at all."""
     file = _attempt(jar, scratch, fetch)
     if isinstance(file, str):
         file = _attempt(jar, scratch, fetch)
@@ -180,11 +180,11 @@ def _place(jar: Jar, folder: Path, scratch: str, fetch: Fetch) -> None:
 
 
 def _attempt(jar: Jar, scratch: str, fetch: Fetch) -> Path | str:
-    """Return the jar's file, or what is wrong."""
+    """Return the jar's file, or a text that says what went wrong."""
     try:
         file = fetch(jar, Path(tempfile.mkdtemp(dir=scratch)))
     except requests.RequestException as problem:
         return f"no connection ({type(problem).__name__})"
-    except RuntimeError:  # jgo's word for a file that is not there
+    except RuntimeError:  # jgo's error for a file that does not exist
         return "the server does not have it"
     return file if jar.is_good(file) else "what arrived has another checksum"

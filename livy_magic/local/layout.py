@@ -1,24 +1,24 @@
-"""Where the private Livy keeps its files, and the locks that say who may change them.
+"""The private Livy's files, and the locks that control who may change them.
 
 ::
 
     BASE                      $LIVY_LOCAL_DIR, else livy_magic's folder in the user's cache
     ├── jars/                 Livy's jars, as in a Maven repository; shared by every environment
     ├── jars.lock             held while jars are fetched
-    ├── archives/             class-data archives, with which Java starts sooner
+    ├── archives/             class-data archives, with which Java starts faster
     │   └── KEY/              one for each Java and Spark: base.jsa, spark.jsa, livy.jsa
     ├── archives.lock         held while archives are made
     └── servers/
-        ├── KEY.lock          held by the supervisor for life
+        ├── KEY.lock          held by the supervisor as long as it lives
         └── KEY/              one for each Python environment, Spark version and host
-            ├── server.json   how to reach the running server; there only while it answers
-            ├── secret        signs the cookies of its owner; made afresh at each start
-            ├── used          its time of change is when the server was last used
+            ├── server.json   how to reach the running server; exists only while it answers
+            ├── secret        signs the cookies of its owner; new at each start
+            ├── used          its modification time is the server's last use
             ├── failure       why the last start failed
             ├── run-id        marks the processes of the last run, to find them after a crash
             ├── livy.log      Livy's own log; supervisor.log beside it
-            ├── staging/      what was submitted
-            ├── answers/      what Spark's launcher said, for the next batch that asks the same
+            ├── staging/      submitted code and files
+            ├── answers/      the answers of Spark's launcher, for later batches with the same input
             └── run/          configuration and scratch space of the running server
 """
 
@@ -45,19 +45,19 @@ PRIVATE_FILE = 0o600
 
 
 def base() -> Path:
-    """Return the folder under which everything lies."""
+    """Return the folder that contains all files."""
     if chosen := os.environ.get("LIVY_LOCAL_DIR"):
         return expanded(chosen).absolute()
-    import platformdirs  # of use only where LIVY_LOCAL_DIR is not set
+    import platformdirs  # needed only if LIVY_LOCAL_DIR is not set
 
     return platformdirs.user_cache_path("livy_magic")
 
 
 def private(folder: Path) -> Path:
-    """Return the folder, made if needed and closed to everybody else.
+    """Create the folder if needed, make it inaccessible to other users, and return it.
 
     Raises:
-        LocalServerError: It cannot be made, or is not ours.
+        LocalServerError: It cannot be created, or is not ours.
     """
     try:
         folder.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
@@ -72,12 +72,12 @@ def servers() -> Path:
     """Return the folder of all servers, which need not exist yet.
 
     Raises:
-        LocalServerError: It is no folder that we can enter.
+        LocalServerError: It is not a folder, or we may not enter it.
     """
     folder = base() / "servers"
     try:
         with suppress(FileNotFoundError):
-            os.stat(f"{folder}/.")  # noqa: PTH116 - a Path drops the dot, which only one inside may ask for
+            os.stat(f"{folder}/.")  # noqa: PTH116 - Path drops the dot, which tests whether we may enter
     except OSError as problem:
         raise _unusable(folder, problem) from problem
     return folder
@@ -91,7 +91,7 @@ def _unusable(folder: Path, problem: OSError) -> LocalServerError:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that nobody else can read, all at once: a reader sees the old or the new text."""
+    """Write a file that only we can read, atomically: a reader sees either the old or the new text."""
     new = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -100,11 +100,11 @@ def write_private(path: Path, text: str) -> None:
 
 
 def size(path: Path) -> int:
-    """Return how many bytes the files in a folder have."""
+    """Return the total size of the files in a folder, in bytes."""
     total = 0
     for folder, _, names in os.walk(path):
         for name in names:
-            with suppress(FileNotFoundError):  # a running batch comes and goes with its files
+            with suppress(FileNotFoundError):  # a running batch may remove its files meanwhile
                 total += Path(folder, name).lstat().st_size
     return total
 
@@ -118,14 +118,14 @@ class ServerFolder:
     @classmethod
     def of(cls, spark_version: str) -> ServerFolder:
         """Return the folder of this Python environment with this Spark on this host."""
-        # The host, because a home folder may be shared by many and 127.0.0.1 is not.
+        # The host, because several may share a home folder, but not 127.0.0.1.
         identity = f"{sys.prefix}\n{spark_version}\n{platform.node()}"
         digest = hashlib.sha256(identity.encode()).hexdigest()[:10]
         return cls(servers() / f"spark-{spark_version}-{digest}")
 
     @classmethod
     def all(cls) -> list[ServerFolder]:
-        """Return the folders of every environment."""
+        """Return the folders of all environments."""
         return [cls(lock.with_suffix("")) for lock in servers().glob("*.lock")]
 
     @property
@@ -140,7 +140,7 @@ class ServerFolder:
 
     @property
     def lock(self) -> FileLock:
-        """Held by the supervisor for life: the one truth about whether a server runs."""
+        """Held by the supervisor as long as it lives: only the lock proves that a server runs."""
         return FileLock(self.path.with_name(f"{self.path.name}.lock"))
 
     @property
@@ -150,12 +150,12 @@ class ServerFolder:
 
     @property
     def secret(self) -> Path:
-        """What signs the owner's cookies."""
+        """The secret that signs the owner's cookies."""
         return self.path / "secret"
 
     @property
     def used(self) -> Path:
-        """A file that is touched whenever somebody uses the server."""
+        """A file that is touched at every use of the server."""
         return self.path / "used"
 
     @property
@@ -165,7 +165,7 @@ class ServerFolder:
 
     @property
     def run_id(self) -> Path:
-        """The mark that every process of the last run carries."""
+        """The mark in the environment of every process of the last run."""
         return self.path / "run-id"
 
     @property
@@ -175,17 +175,17 @@ class ServerFolder:
 
     @property
     def supervisor_log(self) -> Path:
-        """What the supervisor has to say; nothing, if all is well."""
+        """The supervisor's messages; empty if all is well."""
         return self.path / "supervisor.log"
 
     @property
     def answers(self) -> Path:
-        """What Spark's launcher said, kept for the next batch that asks the same."""
+        """The kept answers of Spark's launcher, for later batches with the same input."""
         return self.path / "answers"
 
     @property
     def staging(self) -> Path:
-        """Where submitted code and files are put."""
+        """Folder of submitted code and files."""
         return self.path / "staging"
 
     @property
@@ -196,15 +196,15 @@ class ServerFolder:
 
 @dataclass(frozen=True)
 class FileLock:
-    """A file that one process at a time can hold; the kernel lets go of it when that one dies."""
+    """A file that one process at a time can lock; the OS kernel unlocks it when that process dies."""
 
     path: Path
 
     def acquire(self, patience: float = 0) -> int | None:
-        """Take the lock and return the descriptor that holds it; None if somebody else keeps it.
+        """Take the lock and return the descriptor that holds it; None if another process holds it.
 
         Args:
-            patience: Seconds to try for.
+            patience: Seconds to keep trying.
         """
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
         deadline = time.monotonic() + patience
@@ -217,7 +217,7 @@ class FileLock:
 
     @contextmanager
     def held(self, patience: float = 0) -> Iterator[bool]:
-        """Hold the lock for the block; yields whether it was to be had."""
+        """Hold the lock for the block, if it is free; yield whether it was."""
         descriptor = self.acquire(patience)
         try:
             yield descriptor is not None
@@ -226,7 +226,7 @@ class FileLock:
                 os.close(descriptor)
 
     def is_held(self) -> bool:
-        """Say whether some process holds the lock."""
+        """Return whether any process holds the lock."""
         try:
             descriptor = os.open(self.path, os.O_RDONLY)
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Livy's own process: how it is called, and how it is known to be ready."""
+"""Livy's own process: starts it, and waits until it is ready."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .environment import clean_environment
 from .java import Java
 from .layout import ServerFolder
 
-_START_TIME = 120.0  # seconds; one on a quiet machine
+_START_TIME = 120.0  # seconds; a start takes one second on a quiet machine
 _LOOK = 0.02  # seconds
 _ADDRESS = re.compile(r"Starting server on (http://127\.0\.0\.1:\d+)")
 
@@ -29,12 +29,12 @@ def launch(
     """Start Livy.
 
     Args:
-        folder: Whose run folder has the configuration; its log is written.
-        java: What it runs on.
-        jars: Its class path. It must hold no folder, as the one of the configuration, or a
-            class-data archive would be refused.
-        mark: What it and all its batches carry, to be known as ours.
-        options: For Java, besides those that it always has.
+        folder: The server's folder, with the configuration in its run folder; Livy's log goes here.
+        java: The Java to run on.
+        jars: Livy's class path. It must contain no folder, such as that of the configuration, or
+            Java would reject a class-data archive.
+        mark: Marks the environment of Livy and all its batches, so that they can be found.
+        options: Additional options for Java.
     """
     run = folder.run
     environment = {
@@ -66,15 +66,15 @@ def launch(
 def ready(
     folder: ServerFolder, livy: subprocess.Popen[bytes], asked_to_stop: Callable[[float], bool]
 ) -> str:
-    """Wait until Livy answers, and return its URL: on a port that was free, and is its own now.
+    """Wait until Livy answers, and return its URL, with the free port that it chose.
 
     Args:
-        folder: What it was started with.
-        livy: Its process.
-        asked_to_stop: Waits for so many seconds at most, and says whether to go on is in vain.
+        folder: The server's folder.
+        livy: Livy's process.
+        asked_to_stop: Waits at most the given seconds, and returns whether to stop waiting.
 
     Raises:
-        LocalServerError: It ended, or it takes too long, or somebody stopped it.
+        LocalServerError: Livy ended, takes too long, or was asked to stop.
     """
     deadline = time.monotonic() + _START_TIME
     while not (match := _ADDRESS.search(folder.log.read_text("utf-8", "replace"))):
@@ -85,14 +85,14 @@ def ready(
         if time.monotonic() > deadline:
             raise LocalServerError(f"no answer in {_START_TIME:.0f} s: {cause(folder.log)}")
     with requests.Session() as session:
-        session.trust_env = False  # a proxy would swallow the loopback address
+        session.trust_env = False  # a proxy would be used even for loopback
         auth = SignedCookie(folder.secret, folder.used)
         session.get(f"{match[1]}/version", auth=auth, timeout=_START_TIME).raise_for_status()
     return match[1]
 
 
 def cause(log: Path) -> str:
-    """Return the lines of a log that say most likely why a program failed."""
+    """Return the lines of a log that most likely say why a program failed."""
     lines = [line for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
     telling = [line for line in lines if re.search(r"\bERROR\b|Exception|Error:|Caused by", line)]
     return "\n  ".join(telling[:3] or lines[-3:]) or "it said nothing"

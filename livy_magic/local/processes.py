@@ -1,8 +1,8 @@
-"""The processes of a private Livy: how they are known for ours beyond doubt, and ended.
+"""The processes of a private Livy: identifies them reliably, and ends them.
 
-Livy starts with a mark in its environment, and whatever it starts inherits that, also what moves to
-another process group or session or outlives its parent, as PySpark's Python driver and workers do.
-A process id alone, read from some file, would prove nothing.
+Livy starts with a mark in its environment, and all its descendants inherit that, even those that
+move to another process group or session or outlive their parent, as PySpark's Python driver and
+workers do. A process id alone, read from a file, would prove nothing.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ if TYPE_CHECKING:
 
 MARK = RUN_MARK
 
-# Behind the run's own mark: what makes archives for it in the background.
+# Added to the run's mark, it marks the processes that make archives in the background.
 _TRAINING = "-training"
 
 _GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 
 
 def training_mark(run_id: str) -> str:
-    """Return the mark of those processes of a run that only make archives for it."""
+    """Return the mark of a run's processes that only make archives."""
     return run_id + _TRAINING
 
 
 def marked(mark: str) -> list[psutil.Process]:
-    """Return the living processes that carry a mark."""
+    """Return the living processes with a mark in their environment."""
     found = []
     for process in psutil.process_iter():
-        with suppress(psutil.Error):  # somebody else's, or ended meanwhile
+        with suppress(psutil.Error):  # another user's, or ended meanwhile
             if process.environ().get(MARK) == mark:
                 found.append(process)
     return found
 
 
 def end_leftovers(folder: ServerFolder) -> bool:
-    """End every process of the folder's last run and remove its files; say whether it had any.
+    """End all processes of the folder's last run and remove its files; return whether there were any.
 
-    Only whoever holds the folder's lock may do this.
+    Only the holder of the folder's lock may call this.
     """
     try:
         run_id = folder.run_id.read_text()
@@ -59,7 +59,7 @@ def end_leftovers(folder: ServerFolder) -> bool:
     _send(signal.SIGTERM, marked(run_id))
     asked = time.monotonic()
     while (living := marked(run_id)) and (waited := time.monotonic() - asked) < 2 * _GRACE:
-        if waited > _GRACE:  # again and again: one that is not dead yet may start another
+        if waited > _GRACE:  # repeatedly: one that is not dead yet may start another
             _send(signal.SIGKILL, living)
         time.sleep(0.1)
     for file in (folder.server, folder.secret, folder.used, folder.run_id):
@@ -69,7 +69,7 @@ def end_leftovers(folder: ServerFolder) -> bool:
 
 
 def end_training(run_id: str) -> None:
-    """Kill what makes archives: a JVM that is asked to end would first write one, for seconds."""
+    """Kill the processes that make archives: on SIGTERM, a JVM would write one first, for seconds."""
     while living := marked(training_mark(run_id)):
         _send(signal.SIGKILL, living)
         time.sleep(0.02)
@@ -82,7 +82,7 @@ def _send(number: int, processes: list[psutil.Process]) -> None:
 
 
 def batches_of(supervisor: int) -> int:
-    """Return how many batches run: Livy, its only child that is a JVM, has a child for each."""
+    """Return how many batches run: Livy, the supervisor's only JVM child, has one child for each."""
     with suppress(psutil.NoSuchProcess):
         children = psutil.Process(supervisor).children()
         return sum(len(child.children()) for child in children if child.name() == "java")
@@ -90,13 +90,13 @@ def batches_of(supervisor: int) -> int:
 
 
 def sign(lock: int) -> None:
-    """Write into the lock file, open and held, that this process holds it."""
+    """Write this process's identity into the lock file, which is open and held."""
     os.ftruncate(lock, 0)
     os.pwrite(lock, _identity(psutil.Process()).encode(), 0)
 
 
 def terminate(lock: Path) -> None:
-    """Ask the process that signed the lock file to end, if it is still that very one."""
+    """Send SIGTERM to the process that signed the lock file, if it is still the same process."""
     signature = lock.read_text()
     with suppress(ValueError, psutil.NoSuchProcess):  # not signed yet; ended meanwhile
         process = psutil.Process(int(signature.partition(" ")[0]))
@@ -105,5 +105,5 @@ def terminate(lock: Path) -> None:
 
 
 def _identity(process: psutil.Process) -> str:
-    """Return what tells a process from a later one of the same id, too."""
+    """Return a text that also distinguishes a process from a later one with the same id."""
     return f"{process.pid} {process.create_time()}"

@@ -1,4 +1,4 @@
-"""What the private Livy finds in its run folder: configuration, and a SPARK_HOME of our own."""
+"""The private Livy's run folder: its configuration, and a SPARK_HOME of our own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .java import Java, Spark
     from .layout import ServerFolder
 
-# Any name that is none of Livy's own makes it load the class below.
+# For a name that Livy does not define itself, it loads the class below.
 _AUTH = "livy.server.auth.signed"
 
 _LIVY = f"""\
@@ -37,8 +37,8 @@ livy.file.local-dir-whitelist = /
 livy.cache-log.size = {{keeps}}
 """
 
-# The second logger repeats every line that a batch prints; the others write its arguments and
-# properties, secrets included.
+# The first of the three loggers repeats every line that a batch prints; the others write its
+# arguments and properties, including secrets.
 _LIVY_LOG = """\
 log4j.rootLogger = INFO, console
 log4j.logger.org.apache.livy.utils.LineBufferedStream = WARN
@@ -49,8 +49,8 @@ log4j.appender.console.layout = org.apache.log4j.PatternLayout
 log4j.appender.console.layout.ConversionPattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n
 """
 
-# Spark's usual layout, with the mark in front of each line of it, stack traces included: that
-# tells Spark's lines from the program's own.
+# Spark's usual layout, with the mark before each line, including those of stack traces: it
+# distinguishes Spark's lines from the program's own.
 _SPARK_LOG = f"""\
 rootLogger.level = info
 rootLogger.appenderRef.console.ref = console
@@ -64,21 +64,21 @@ appender.console.layout.pattern = \
 %replace{{%d{{yy/MM/dd HH:mm:ss}} %p %c{{1}}: %m%n%ex}}{{(?m)^}}{{\\u{ord(SPARK_MARK):04x}}}
 """
 
-# Spark's own way of starting a Python program, but without the pipe for its input, which Spark never
-# closes: a program that asks would wait for ever.
+# Starts a Python program as Spark does, but without the pipe for its input: Spark never closes that,
+# so a program that reads input would wait for ever.
 _DRIVER_PYTHON = """\
 #!/bin/sh
 exec "$PYSPARK_PYTHON" "$@" </dev/null
 """
 
-# Spark's web page answers anybody on the machine, and its other ports ask for no secret by themselves.
+# Spark's web page is open to every user of the machine, and so are its other ports by default.
 _SPARK = {
     "spark.authenticate": "true",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
 }
 
-# Livy asks for the version when it starts; these are the words that it looks for.
+# Livy asks for the version when it starts, and looks for these words in the answer.
 _SPARK_SUBMIT = """\
 #!/bin/sh
 if [ "$*" = --version ]; then
@@ -100,16 +100,16 @@ def write(
     batches: int = 0,
     submit: Path | None = None,
 ) -> None:
-    """Write all that Livy and its batches need into an empty run folder.
+    """Write everything that Livy and its batches need into an empty run folder.
 
     Args:
-        folder: Whose run folder.
+        folder: The server's folder, which contains the run folder.
         spark: The Spark that batches run on.
         java: The Java that they run on.
-        archives: With which they start sooner.
+        archives: The class-data archives that make them start faster.
         ui: Whether running batches have Spark's web page.
-        batches: How many run at once; 0 leaves it to this machine's cores and memory.
-        submit: What Livy runs instead of our own spark-submit.
+        batches: How many run at once; 0 to derive it from this machine's cores and memory.
+        submit: A program that Livy runs instead of our own spark-submit.
     """
     run = folder.run
     for name in ("conf", "logs", "scratch", "spark-home/bin"):

@@ -1,4 +1,4 @@
-"""The private Livy as its users see it: find it, start it, stop it, look after its files."""
+"""The private Livy for its users: find it, start it, stop it, inspect it and clean up its files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .spark_submit import WORKING_DIRECTORY
 if TYPE_CHECKING:
     from requests.auth import AuthBase
 
-_LOOK = 0.02  # seconds between two looks at a server that starts or stops
+_LOOK = 0.02  # seconds between two checks of a server that starts or stops
 _STOP_TIME = 30.0  # seconds
 _LAUNCHES = 3
 _STARTING = "starting the private Livy"
@@ -34,14 +34,14 @@ class LocalServer:
     """A running private Livy, and what a client needs to use it.
 
     Attributes:
-        url: Where it listens: on this machine only.
+        url: Its URL, on this machine only.
         staging: URI of the folder for submitted code and files, which only its owner can enter.
-        spark_version: The Spark that batches run on.
-        java_version: The Java that everything runs on.
+        spark_version: Version of the Spark that batches run on.
+        java_version: Version of the Java that Livy and batches run on.
         pid: The process id of its supervisor.
         started: When it was started, in seconds since the epoch.
-        ui: Whether running batches have Spark's web page, which asks nobody who they are.
-        auth: Signs requests; nobody else gets in.
+        ui: Whether running batches have Spark's web page, which has no authentication.
+        auth: Signs requests; unsigned ones are rejected.
     """
 
     url: str
@@ -54,9 +54,9 @@ class LocalServer:
     auth: AuthBase = field(repr=False, compare=False)
 
     def submission_conf(self) -> dict[str, str]:
-        """Return the Spark properties by which a batch runs as this kernel would run it.
+        """Return the Spark properties that make a batch run as this kernel would.
 
-        With this Python, and in this folder: the server is shared by kernels in many.
+        They set this Python and this folder, since kernels in many folders share the server.
 
         Raises:
             LocalServerError: This folder was removed.
@@ -72,14 +72,14 @@ class LocalServer:
 
 @dataclass(frozen=True)
 class Status:
-    """The private Livy of this Python environment, and what it takes on the disk.
+    """The private Livy of this Python environment, and its disk usage.
 
     Attributes:
-        server: The running one, or None.
+        server: The running server, or None.
         active: How many batches run.
-        folders: Where things are, by what they are.
+        folders: Its folders, by a word for their content.
         disk: Bytes in each of these folders.
-        quick_start: Whether archives let Spark start sooner, in words; None if no server runs.
+        quick_start: In words, whether archives make Spark start faster; None if no server runs.
     """
 
     server: LocalServer | None
@@ -98,20 +98,20 @@ def find() -> LocalServer | None:
 def start(
     *, ui: bool = False, report: Report = silent, spark_submit: Path | None = None
 ) -> LocalServer:
-    """Return the running private Livy, started if there is none.
+    """Return the running private Livy; start it if there is none.
 
-    It outlives this kernel, is shared by all kernels of this Python environment, and ends when
-    nobody has used it for LIVY_LOCAL_IDLE seconds (half an hour) and no batch runs. An interrupt
-    while this waits for it leaves it starting; the next call finds it.
+    It outlives this kernel, is shared by all kernels of this Python environment, and ends when it
+    has not been used for LIVY_LOCAL_IDLE seconds (default: half an hour) and no batch runs. After an
+    interrupt of this call, it goes on starting; the next call finds it.
 
     Args:
-        ui: With Spark's web page for running batches; anybody on this machine can read it.
-        report: Gets lines of progress if it takes more than two seconds, as the first time does:
-            76 MB are fetched then.
+        ui: Whether running batches have Spark's web page; every user of this machine can read it.
+        report: Receives lines of progress if this takes more than two seconds, as the first time,
+            when 76 MB are fetched.
         spark_submit: A program to run instead of Spark's spark-submit, to test clients of Livy.
 
     Raises:
-        LocalServerError: It cannot run here, or does not start, or runs without ``ui``.
+        LocalServerError: It cannot run here, does not start, or already runs without ``ui``.
     """
     folder = _folder()
     server = _running(folder)
@@ -131,7 +131,7 @@ def _running(folder: ServerFolder) -> LocalServer | None:
     try:
         facts = json.loads(folder.server.read_text("utf-8"))
         return LocalServer(**facts, auth=SignedCookie(folder.secret, folder.used))
-    except FileNotFoundError:  # it starts, or stops
+    except FileNotFoundError:  # it is starting or stopping
         return None
 
 
@@ -152,7 +152,7 @@ def _launched(
                 )
             launches += 1
             _launch(folder, progress, ui=ui, spark_submit=spark_submit)
-            began = time.monotonic()  # what was fetched has been told
+            began = time.monotonic()  # jars.ensure() has reported the time before
         took = time.monotonic() - began
         progress(Progress(f"{_STARTING}, {took:.0f} s so far", _STARTING))
         time.sleep(_LOOK)
@@ -161,7 +161,7 @@ def _launched(
 
 
 def _launch(folder: ServerFolder, progress: Report, *, ui: bool, spark_submit: Path | None) -> None:
-    """Leave a supervisor behind that holds the folder's lock."""
+    """Start a detached supervisor that holds the folder's lock."""
     folder.failure.unlink(missing_ok=True)
     command = [sys.executable, "-m", "livy_magic.local", "--run-dir", str(folder.path)]
     command += ["--ui"] if ui else []
@@ -175,7 +175,7 @@ def _launch(folder: ServerFolder, progress: Report, *, ui: bool, spark_submit: P
         text=True,
         start_new_session=True,
     ) as supervisor:
-        # Meanwhile it loads its modules; should this fail, it reads nothing and ends.
+        # Meanwhile it loads its modules; if this fails, it reads no input and ends.
         java = require_java()
         jars.ensure(folder.jars, progress)
         _, problem = supervisor.communicate(json.dumps([str(java.home), java.version]))
@@ -184,7 +184,7 @@ def _launch(folder: ServerFolder, progress: Report, *, ui: bool, spark_submit: P
 
 
 def stop() -> bool:
-    """Stop the private Livy and its batches; say whether there was one.
+    """Stop the private Livy and its batches; return whether there was one.
 
     Raises:
         LocalServerError: It does not stop.
@@ -207,7 +207,7 @@ def stop() -> bool:
 
 
 def status() -> Status:
-    """Say what runs and what it takes on the disk."""
+    """Return what runs, and its disk usage."""
     from . import processes  # loads psutil
 
     folder = _folder()
@@ -228,7 +228,7 @@ def status() -> Status:
 
 
 def logs(lines: int = 200) -> list[str]:
-    """Return the last lines of Livy's own log, of the running server or the last one."""
+    """Return the last lines of Livy's own log, from the running server or the last one."""
     try:
         text = _folder().log.read_text("utf-8", "replace")
     except FileNotFoundError:
@@ -237,15 +237,15 @@ def logs(lines: int = 200) -> list[str]:
 
 
 def clean() -> int:
-    """Remove what the servers of this user left: staged files, logs, archives, and Livy's jars.
+    """Remove the files of this user's servers: staged files, logs, archives, and Livy's jars.
 
     The jars and archives stay while another environment's server uses them.
 
     Returns:
-        How many bytes that freed.
+        The number of bytes freed.
 
     Raises:
-        LocalServerError: The private Livy runs.
+        LocalServerError: The private Livy is running.
     """
     from . import processes  # loads psutil
 

@@ -1,21 +1,21 @@
-"""What the private Livy runs as ``spark-submit``: prepares a batch, runs it, and cleans up.
+"""The private Livy's ``spark-submit``: prepares a batch, runs it, and cleans up.
 
-It starts as quickly as a Python program can: nothing but the standard library is loaded, not even
-this package (``program``). It
+It starts as fast as a Python program can: it loads only the standard library, not even this package
+(``program``). It
 
-* goes to the submitting notebook's folder, so that a relative path means what it means there;
-* has Spark unpack ``--archives`` in local mode, too;
-* adds Spark properties of the private server, which the user's own override, and the class-data
-  archives, with which Java starts sooner (``archives``);
+* changes to the submitting notebook's folder, so that relative paths have the same meaning as there;
+* makes Spark unpack ``--archives`` in local mode, too;
+* adds the private server's Spark properties, which the user's own override, and the class-data
+  archives, with which Java starts faster (``archives``);
 * starts Java as Spark's spark-submit would (``launcher``);
-* waits for a place, where more batches were submitted than this machine can run at once
+* waits for a place if more batches were submitted than this machine can run at once
   (``admission``);
-* keeps the batch in a session of its own and marks it, and ends all that belongs to it when the
-  batch ends or Livy asks for it. Livy's own way, SIGTERM for the one process that it knows, leaves
-  PySpark's Python driver behind (protocol, part 4);
+* starts the batch in a session of its own, marks it, and ends all its processes when the batch ends
+  or Livy asks for it. Livy itself sends SIGTERM to the one process that it knows, which leaves
+  PySpark's Python driver running (protocol, part 4);
 * removes what Spark made in the notebook's folder and left empty;
-* passes on what the batch prints, as UTF-8 in any case: at the first byte that is not, Livy would
-  stop reading for good.
+* passes on the batch's output, always as valid UTF-8: at the first invalid byte, Livy would stop
+  reading for good.
 """
 
 from __future__ import annotations
@@ -45,37 +45,37 @@ WORKING_DIRECTORY = "spark.livyMagic.workingDirectory"
 
 _YARN_ARCHIVES = "spark.yarn.dist.archives"
 
-# Class-data archives: of Java's own classes, if Java lacks one, and of those that Spark's driver uses.
+# Class-data archives: of Java's own classes, if Java lacks one, and of those in Spark's driver.
 BASE_ARCHIVE = "base.jsa"
 SPARK_ARCHIVE = "spark.jsa"
 
-# The batch's scratch folder, in the environment of all that it starts.
+# Environment variable of all processes of a batch: the batch's scratch folder.
 MARK = "LIVY_MAGIC_BATCH"
 
-# The server's run, in the environment of all that it starts.
+# Environment variable of all processes of a server: the server's run.
 RUN_MARK = "LIVY_MAGIC_RUN"
 
-_OF_ONE_BATCH = frozenset({MARK, RUN_MARK, "PWD"})  # variables that differ from batch to batch
+_OF_ONE_BATCH = frozenset({MARK, RUN_MARK, "PWD"})  # variables that differ between batches
 
 _GRACE = 3.0  # seconds between SIGTERM and SIGKILL
 
 
 class Settings(NamedTuple):
-    """What is the same for all batches of a server.
+    """The settings shared by all batches of a server.
 
     Attributes:
-        spark_home: Where Spark is.
-        scala: The Scala that Spark is built with, like ``2.12``.
-        java_home: Where Java is.
-        python: The Python of a batch that names none.
+        spark_home: Spark's folder.
+        scala: Version of the Scala that Spark is built with, such as ``2.12``.
+        java_home: Java's folder.
+        python: The Python for batches that name none.
         log4j2: URI of Spark's log configuration.
         properties: File of Spark properties, which those of the batch override.
-        scratch: Folder in which each batch gets one of its own while it runs.
-        archives: Folder of the class-data archives, which need not be there yet.
+        scratch: Folder in which each batch gets its own folder while it runs.
+        archives: Folder of the class-data archives, which need not exist yet.
         answers: Folder of the launcher's answers.
         queue: Folder of the tickets of batches that run or wait.
-        batches: How many may run at once; 0 leaves it to this machine's cores and memory.
-        mark: What each line of Spark's own log begins with.
+        batches: How many may run at once; 0 to derive it from this machine's cores and memory.
+        mark: The start of each line of Spark's own log.
     """
 
     spark_home: str
@@ -97,12 +97,12 @@ class Stopped(Exception):
 
 
 def program(settings: Path) -> list[str]:
-    """Return the call of this program, to which a batch's arguments are to be added.
+    """Return the command line of this program, without a batch's arguments.
 
     Args:
         settings: File with the settings, in JSON.
     """
-    # ``local`` is the package here, as livy_magic would load what takes half a second.
+    # The package is imported as ``local``, since loading livy_magic would take half a second.
     main = f"import sys; sys.path.append({str(Path(__file__).parents[1])!r}); "
     main += "from local.spark_submit import main; sys.exit(main(sys.argv[1:]))"
     return [sys.executable, "-I", "-S", "-c", main, str(settings)]
@@ -130,11 +130,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def adapted(arguments: Sequence[str]) -> tuple[str | None, list[Option], list[str]]:
-    """Return the folder that the submission asks for, the options as Spark here takes them, and the rest.
+    """Return the requested working directory, the options adapted to local mode, and the other words.
 
     Livy writes its options as pairs of flag and value, then the application and its arguments,
-    which are none of our business. It makes of ``archives`` a property of YARN's (protocol, part 1);
-    in local mode, Spark unpacks those of its own property.
+    which stay as they are. It turns ``archives`` into a property for YARN (protocol, part 1); in
+    local mode, Spark only unpacks those in its own property.
     """
     folder = None
     options: list[Option] = []
@@ -161,14 +161,14 @@ def command(
     """Return the command that runs a batch, and its environment.
 
     Args:
-        settings: Those of the server.
+        settings: The server's settings.
         scratch: The batch's own folder.
-        ask: Runs a program on the way to it.
-        options: Those of spark-submit.
+        ask: Runs a program that helps to make the command.
+        options: Options of spark-submit.
         application: The application and its arguments.
 
     Raises:
-        Refused: Spark's launcher objects to the options.
+        Refused: Spark's launcher rejects the options.
     """
     base = archive_options(f"{settings.archives}/{BASE_ARCHIVE}")
     sparks = Launcher(base, Path(settings.answers), _OF_ONE_BATCH, ask, tell)
@@ -179,23 +179,23 @@ def command(
 
 
 def archive_options(archive: str) -> list[str]:
-    """Return the options by which Java uses a class-data archive; none if there is no such file.
+    """Return the options that make Java use a class-data archive; none if there is no such file.
 
-    One that does not fit, because the batch adds to the class path for instance, is passed over
-    without a word.
+    Java silently ignores one that does not fit, for instance because the batch adds to the class
+    path.
     """
     return [f"-XX:SharedArchiveFile={archive}", "-Xlog:cds*=off"] if Path(archive).exists() else []
 
 
 def environment(settings: Settings, scratch: str) -> dict[str, str]:
-    """Return the environment from which Spark starts."""
+    """Return the environment that Spark starts in."""
     driver = archive_options(f"{settings.archives}/{SPARK_ARCHIVE}")
     return {
         **os.environ,
         "SPARK_HOME": settings.spark_home,
         "SPARK_SCALA_VERSION": settings.scala,
         "SPARK_LOCAL_IP": "127.0.0.1",
-        # An option here leaves the user's --driver-java-options alone.
+        # Options here do not replace the user's --driver-java-options.
         "SPARK_SUBMIT_OPTS": shlex.join([f"-Dlog4j2.configurationFile={settings.log4j2}", *driver]),
         "JAVA_HOME": settings.java_home,
         "PYSPARK_PYTHON": settings.python,
@@ -205,10 +205,10 @@ def environment(settings: Settings, scratch: str) -> dict[str, str]:
 
 
 def _place(settings: Settings, signals: int) -> AbstractContextManager[None]:
-    """Return a place among the batches that run, which is waited for when it is entered.
+    """Return a context manager that waits for a place among the running batches, and holds it.
 
     Raises:
-        Stopped: Livy asks to end the batch before its turn has come.
+        Stopped: Livy asked the batch to end before its turn came.
     """
 
     def pause(seconds: float) -> None:
@@ -230,9 +230,9 @@ def _place(settings: Settings, signals: int) -> AbstractContextManager[None]:
 
 @contextmanager
 def _tidied(folder: Path) -> Iterator[None]:
-    """Remove at the end what Spark makes in every batch's folder, if it is new and holds nothing.
+    """Remove at the end what Spark makes in every batch's folder, if it is new and empty.
 
-    A Hive metastore stays: views and tables elsewhere may be all that it holds.
+    A Hive metastore stays: it may hold views, and tables stored elsewhere.
     """
     warehouse, derby_log = folder / "spark-warehouse", folder / "derby.log"
     new = [path for path in (warehouse, derby_log) if not path.exists()]
@@ -240,7 +240,7 @@ def _tidied(folder: Path) -> Iterator[None]:
         yield
     finally:
         if warehouse in new:
-            with suppress(OSError):  # there is none, or there are tables in it
+            with suppress(OSError):  # it does not exist, or has tables
                 warehouse.rmdir()
         if derby_log in new:
             with suppress(OSError):
@@ -254,18 +254,18 @@ def run(
     options: Sequence[Option],
     application: Sequence[str],
 ) -> int:
-    """Run the batch, and leave nothing behind that it started.
+    """Run the batch, end all processes that it started, and return its exit code.
 
     Args:
-        settings: Those of the server.
+        settings: The server's settings.
         scratch: The batch's own folder.
-        signals: What ``arriving_signals`` returned.
-        options: Those of spark-submit.
+        signals: The descriptor from ``arriving_signals``.
+        options: Options of spark-submit.
         application: The application and its arguments.
 
     Raises:
-        Refused: Spark's launcher objects to the options.
-        Stopped: Livy asks to end it.
+        Refused: Spark's launcher rejects the options.
+        Stopped: Livy asked the batch to end.
     """
 
     def ask(program: Sequence[str], environment: Mapping[str, str]) -> Answer:
@@ -286,14 +286,14 @@ def run(
     try:
         code = _ended(child, signals, scratch)
     finally:
-        printing.join(_GRACE)  # what got away, where marks cannot be read, may keep the pipe open
-    if code not in (0, 1):  # 1 is Python's own after a traceback, which says more
+        printing.join(_GRACE)  # an escaped process, if marks are unreadable, may hold the pipe
+    if code not in (0, 1):  # Python exits with 1 after a traceback, which says more
         print(f"livy_magic: the program {how_it_ended(code)}", flush=True)  # noqa: T201
     return exit_code(code)
 
 
 def exit_code(code: int) -> int:
-    """Return the exit code that a shell makes of a process's return code."""
+    """Return a process's return code as a shell would report it."""
     return code if code >= 0 else 128 - code
 
 
@@ -308,7 +308,7 @@ def _started(
         return subprocess.Popen(
             command,
             env=environment,
-            stdin=subprocess.DEVNULL,  # Livy's end stays open: a batch that asks would wait for ever
+            stdin=subprocess.DEVNULL,  # Livy's end stays open: a batch that reads it would wait for ever
             stdout=out,
             stderr=error,
             start_new_session=True,
@@ -318,10 +318,10 @@ def _started(
 
 
 def _ended(child: subprocess.Popen[bytes], signals: int, mark: str) -> int:
-    """Return a program's exit code once it has ended, and everything that it started.
+    """Wait for a program to end, end all processes that it started, and return its exit code.
 
     Raises:
-        Stopped: A signal asked for that end.
+        Stopped: A signal asked the program to end.
     """
     while child.poll() is None and os.read(signals, 1)[0] == signal.SIGCHLD:
         pass
@@ -333,15 +333,15 @@ def _ended(child: subprocess.Popen[bytes], signals: int, mark: str) -> int:
 
 
 def tell(printed: bytes) -> None:
-    """Print what Spark's launcher has to say."""
+    """Print the messages of Spark's launcher."""
     print(printed.decode(errors="replace"), end="", flush=True)  # noqa: T201
 
 
 def pass_on(output: BinaryIO) -> None:
-    """Write at once to our own output what arrives, as UTF-8 and in whole lines at the end."""
+    """Copy output to our own as it arrives, as valid UTF-8, and end it with a newline."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     text = "\n"
-    # Closed when nobody listens any more, the pipe tells the batch so.
+    # If nobody reads our output any more, closing the pipe tells the batch.
     with suppress(BrokenPipeError), output, open(1, "wb", closefd=False) as ours:
         while chunk := os.read(output.fileno(), 1 << 16):
             text = decoder.decode(chunk)
@@ -353,7 +353,7 @@ def pass_on(output: BinaryIO) -> None:
 
 
 def how_it_ended(code: int) -> str:
-    """Return in words what a process's return code says."""
+    """Return the meaning of a process's return code in words."""
     if code > 0:
         return f"ended with exit code {code}"
     return f"was killed by signal {-code} ({signal.Signals(-code).name})"
@@ -362,7 +362,7 @@ def how_it_ended(code: int) -> str:
 def arriving_signals() -> int:
     """Return a descriptor from which each signal that arrives from now on can be read as a byte.
 
-    So a signal that comes between two statements waits until somebody looks.
+    So a signal that arrives between two statements is kept until it is read.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -373,11 +373,11 @@ def arriving_signals() -> int:
 
 
 def end_batch(session: int, mark: str) -> None:
-    """End every process of a batch: by SIGTERM first, by SIGKILL what is left after a while."""
+    """End every process of a batch: by SIGTERM, and after a while by SIGKILL."""
     _send(signal.SIGTERM, members_of(session, mark))
     asked = time.monotonic()
     while (left := members_of(session, mark)) and (waited := time.monotonic() - asked) < 2 * _GRACE:
-        if waited > _GRACE:  # again and again: one that is not dead yet may start another
+        if waited > _GRACE:  # repeatedly: one that is not dead yet may start another
             _send(signal.SIGKILL, left)
         time.sleep(0.05)
 
@@ -391,22 +391,22 @@ def _send(number: int, pids: Iterable[int]) -> None:
 def members_of(session: int, mark: str) -> list[int]:
     """Return the processes of a session, and those that left it but carry the mark.
 
-    Dead ones that nobody has taken note of do not count.
+    Zombies do not count.
     """
     return [pid for pid, its_own in _living() if its_own == session or _carries(pid, mark)]
 
 
 def _carries(pid: int, mark: str) -> bool:
-    """Say whether the process has the mark in its environment, as far as Linux shows it."""
+    """Return whether a process has the mark in its environment, as far as Linux shows it."""
     try:
         variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:  # somebody else's; ended meanwhile; no Linux
+    except OSError:  # another user's; ended meanwhile; not Linux
         return False
     return os.fsencode(f"{MARK}={mark}") in variables
 
 
 def _living() -> Iterator[tuple[int, int]]:
-    """Yield the id and the session of each process that runs."""
+    """Yield the id and the session of each living process."""
     if sys.platform == "linux":  # a slim container has no ps
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(FileNotFoundError, ProcessLookupError):

@@ -1,11 +1,11 @@
 """The supervisor: a small process that owns a private Livy from its start to its end.
 
-``python -m livy_magic.local --run-dir FOLDER ...`` is told by its standard input which Java to use,
-takes the folder's lock, leaves a detached copy of itself behind that keeps it, and returns. The copy
-starts Livy, writes ``server.json`` once it answers, and stays until nobody has used it for a while,
-somebody asks by SIGTERM, or Livy ends; then it leaves no process and no way in behind. While nobody
-needs the server, it has archives made with which the next start is quicker (``training``). An
-interrupt of the kernel that started it, sent to the whole process group, never reaches it.
+``python -m livy_magic.local --run-dir FOLDER ...`` reads from its standard input which Java to use,
+takes the folder's lock, leaves a detached copy of itself that keeps it, and returns. The copy starts
+Livy, writes ``server.json`` once Livy answers, and runs until the server has not been used for a
+while, SIGTERM arrives, or Livy ends; then it ends all processes and removes the secret. While the
+server is idle, it has archives made, which make the next start faster (``training``). An interrupt
+of the kernel that started it, sent to the whole process group, never reaches it.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ _TRAINING_LOOK = 0.25  # seconds; a batch that starts must not wait for a core
 
 
 def idle_time() -> float:
-    """Return after how many seconds without use a server stops.
+    """Return the number of seconds without use after which a server stops.
 
     Raises:
-        LocalServerError: LIVY_LOCAL_IDLE is no number.
+        LocalServerError: LIVY_LOCAL_IDLE is not a positive number.
     """
     text = os.environ.get("LIVY_LOCAL_IDLE", "")
     try:
@@ -56,10 +56,10 @@ def idle_time() -> float:
 
 
 def batches_at_once() -> int:
-    """Return how many batches may run at once; 0 leaves it to this machine's cores and memory.
+    """Return how many batches may run at once; 0 to derive it from this machine's cores and memory.
 
     Raises:
-        LocalServerError: LIVY_LOCAL_BATCHES is no whole number from 1 on.
+        LocalServerError: LIVY_LOCAL_BATCHES is not a whole number.
     """
     text = os.environ.get("LIVY_LOCAL_BATCHES", "").strip()
     if not text:
@@ -72,7 +72,7 @@ def batches_at_once() -> int:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Leave a supervisor behind, unless one runs already; return the exit code."""
+    """Start a detached supervisor, unless one runs already; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m livy_magic.local")
     parser.add_argument("--run-dir", type=Path, required=True, help="the server's folder")
     parser.add_argument("--ui", action="store_true", help="with Spark's web page")
@@ -80,7 +80,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     folder = ServerFolder(options.run_dir)
     java = sys.stdin.read()
-    if not java:  # whoever started us found none, and says so
+    if not java:  # our parent found none, and reports that
         return 0
     home, version = json.loads(java)
     supervisor = Supervisor(
@@ -92,12 +92,12 @@ def main(argv: Sequence[str]) -> int:
         batches=batches_at_once(),
         idle=idle_time(),
     )
-    # A kernel that asks whether the lock is held holds it for a moment, too: hence the patience.
+    # Be patient: a kernel that tests whether the lock is held holds it for a moment itself.
     descriptor = folder.lock.acquire(patience=1.0)
     if descriptor is None:
         return 0
     private(folder.path)
-    folder.server.unlink(missing_ok=True)  # of a run that crashed: nobody may take it for this one
+    folder.server.unlink(missing_ok=True)  # a crashed run's must not be taken for ours
     if os.fork():
         return 0
     _detach(folder)
@@ -118,13 +118,13 @@ class Supervisor:
     """Owns one private Livy; see the module.
 
     Attributes:
-        folder: Where its files are.
+        folder: The server's folder.
         spark: The Spark that batches run on.
-        java: The Java that everything runs on.
+        java: The Java that Livy and batches run on.
         ui: Whether running batches have Spark's web page.
-        batches: How many batches run at once; 0 leaves it to this machine's cores and memory.
-        submit: What Livy runs instead of our own spark-submit, if anything.
-        idle: Seconds without use after which it ends.
+        batches: How many batches run at once; 0 to derive it from this machine's cores and memory.
+        submit: A program that Livy runs instead of our own spark-submit, or None.
+        idle: Seconds without use after which the server ends.
     """
 
     folder: ServerFolder
@@ -184,13 +184,13 @@ class Supervisor:
         write_private(self.folder.server, json.dumps(facts))
 
     def _watch(self) -> None:
-        """Return when Livy has ended, or nobody needs it any more."""
-        quiet = min(30.0, self.idle / 60)  # seconds; requests are noted every 20 at least
+        """Return when Livy has ended, was idle for too long, or must stop."""
+        quiet = min(30.0, self.idle / 60)  # seconds; clients touch ``used`` at most every 20 s
         look = max(_TRAINING_LOOK, min(_LOOK, quiet))
         training = Training(self._archives, self._training_command(), self._run_id)
         while self._livy.poll() is None:
             batches = processes.batches_of(os.getpid())
-            if batches:  # which is use, too
+            if batches:  # they count as use
                 os.utime(self.folder.used)
             unused = time.time() - self.folder.used.stat().st_mtime
             if unused >= self.idle:
@@ -209,7 +209,7 @@ class Supervisor:
         return [*command, "--java-version", self.java.version]
 
     def _asked_to_stop(self, within: float) -> bool:
-        """Wait for a signal, at most so many seconds, and say whether it asks us to stop."""
+        """Wait at most ``within`` seconds for a signal; return whether it asks us to stop."""
         readable, _, _ = select.select([self._signals], [], [], within)
         return bool(readable) and os.read(self._signals, 1)[0] != signal.SIGCHLD
 
@@ -223,9 +223,9 @@ class Training:
     """The program that makes archives, in the background.
 
     Args:
-        archives: What is to be made.
-        command: Its call.
-        run_id: Marks what belongs to the server.
+        archives: The archives to make.
+        command: The program's command line.
+        run_id: The mark of the server's processes.
     """
 
     def __init__(self, archives: Archives, command: Sequence[str], run_id: str) -> None:
@@ -236,11 +236,11 @@ class Training:
         self._failed = False
 
     def is_needed(self) -> bool:
-        """Say whether anything is missing that nobody makes and that did not fail already."""
+        """Return whether an archive is missing, no process makes it, and no attempt failed here."""
         return not (self._failed or self._archives.are_complete() or self._archives.lock.is_held())
 
     def start(self) -> None:
-        """Start it; what it has to say goes where our own words go."""
+        """Start the program; its output goes to our own log."""
         mark = processes.training_mark(self._run_id)
         self._process = subprocess.Popen(
             self._command,
@@ -250,7 +250,7 @@ class Training:
         )
 
     def runs(self) -> bool:
-        """Say whether it runs."""
+        """Return whether the program is running."""
         if self._process is None:
             return False
         code = self._process.poll()
@@ -260,7 +260,7 @@ class Training:
         return self._process is not None
 
     def end(self) -> None:
-        """End it at once, to be started again at another time."""
+        """End the program at once; it can be started again later."""
         assert self._process is not None
         processes.end_training(self._run_id)
         self._process.wait()

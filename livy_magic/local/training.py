@@ -1,8 +1,8 @@
-"""Makes class-data archives: starts Spark and Livy once, to see which classes they load.
+"""Makes class-data archives: starts Spark and Livy once, to record which classes they load.
 
-A program of its own, ``python -m livy_magic.local.training ...``, which the supervisor runs in the
-background while nobody uses the server. It may be killed at any time: an archive is put where it
-belongs when it is whole, and what is abandoned half-made goes when the next one is made.
+The supervisor runs it as a separate program, ``python -m livy_magic.local.training ...``, in the
+background while the server is idle. It may be killed at any time: an archive is moved into place
+when it is complete, and abandoned parts are removed when the next one is made.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from .launcher import Answer
 from .layout import ServerFolder, private, write_private
 from .spark_submit import BASE_ARCHIVE, SPARK_ARCHIVE, archive_options
 
-_NICE = 19  # the lowest priority there is
+_NICE = 19  # the lowest priority
 _STOP_TIME = 60.0  # seconds; Livy writes its archive as it ends
-_TIMEOUT = 30.0  # seconds, for an answer of Livy's
+_TIMEOUT = 30.0  # seconds, for an answer from Livy
 _LOOK = 0.1  # seconds
 
-# What most programs do, so that the classes for it are in the archive.
+# Does what most programs do, so that the archive has the classes for it.
 _PROGRAM = """\
 import sys
 from pyspark.sql import SparkSession, functions as f
@@ -54,7 +54,7 @@ print(pairs.reduceByKey(lambda one, other: one + other).collect())
 
 
 def main(argv: Sequence[str]) -> int:
-    """Make what is missing, unless somebody else does, and return the exit code."""
+    """Make missing archives, unless another process does, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m livy_magic.local.training")
     parser.add_argument("--run-dir", type=Path, required=True, help="the server's folder")
     parser.add_argument("--java-home", type=Path, required=True)
@@ -70,15 +70,15 @@ def main(argv: Sequence[str]) -> int:
 
 
 def make(folder: ServerFolder, java: Java, spark: Spark) -> None:
-    """Make the archives that fit and are not there yet, unless somebody else does already.
+    """Make the archives that fit and do not exist yet, unless another process is making them.
 
     Args:
-        folder: Of a server with this Spark.
-        java: What everything runs on.
-        spark: What batches run on.
+        folder: The folder of a server with this Spark.
+        java: The Java that Livy and batches run on.
+        spark: The Spark that batches run on.
 
     Raises:
-        LocalServerError: One cannot be made.
+        LocalServerError: An archive cannot be made.
     """
     livy_jars = jars.class_path(folder.jars)
     archives = Archives.of(folder.archives, java, spark, livy_jars)
@@ -94,7 +94,7 @@ def make(folder: ServerFolder, java: Java, spark: Spark) -> None:
 
 
 class _Training:
-    """A server of its own, to be started and ended for its archives alone."""
+    """A separate server, started and ended only to make archives."""
 
     def __init__(
         self, archives: Archives, java: Java, spark: Spark, livy_jars: Sequence[Path], scratch: Path
@@ -110,7 +110,7 @@ class _Training:
         run_folder.write(self._server, spark, java, archives, ui=False)
 
     def make(self, name: str) -> Path:
-        """Return an archive, in the scratch folder."""
+        """Make an archive in the scratch folder, and return its path."""
         new = self._scratch / name
         {BASE_ARCHIVE: self._base, SPARK_ARCHIVE: self._spark, LIVY_ARCHIVE: self._livy}[name](new)
         if not new.exists():
@@ -135,19 +135,19 @@ class _Training:
         command, environment = spark_submit.command(
             settings, str(scratch), _ask, options, application
         )
-        # The quick compiler is enough here, and no matter of the archive's.
+        # The quick compiler is enough here, and does not affect the archive.
         dumping = [*self._dumping(new), "-XX:TieredStopAtLevel=1"]
         self._run([command[0], *dumping, *command[1:]], environment)
 
     def _livy(self, new: Path) -> None:
-        """Start Livy, ask it what clients ask for, and end it."""
+        """Start Livy, send it the requests that clients send, and end it."""
         server = self._server
         mark = os.environ[processes.MARK]
         process = livy.launch(server, self._java, self._livy_jars, mark, self._dumping(new))
         try:
             url = livy.ready(server, process, _go_on)
             with requests.Session() as session:
-                session.trust_env = False  # a proxy would swallow the loopback address
+                session.trust_env = False  # a proxy would be used even for loopback
                 session.auth = SignedCookie(server.secret, server.used)
                 session.headers["X-Requested-By"] = "livy_magic"
                 _use(session, f"{url}/batches", gone=self._scratch / "gone")
@@ -185,7 +185,7 @@ def _go_on(seconds: float) -> bool:
 
 
 def _use(session: requests.Session, batches: str, gone: Path) -> None:
-    """Submit a batch that ends at once, as its folder is not there, and look how it does."""
+    """Submit a batch that ends at once, since its folder does not exist, and fetch its state and log."""
     conf = {spark_submit.WORKING_DIRECTORY: str(gone)}
     session.post(batches, json={"file": "/none.py", "conf": conf}, timeout=_TIMEOUT)
     while session.get(f"{batches}/0/state", timeout=_TIMEOUT).json()["state"] != "dead":
