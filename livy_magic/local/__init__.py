@@ -38,6 +38,6 @@ def __getattr__(name: str) -> Any:
     """Load ``server`` on first use: users with a server of their own never need it."""
     if name not in __all__:
         raise AttributeError(name)
-    from . import server  # see above
+    from . import server  # loaded late, as said above
 
     return getattr(server, name)

@@ -1,4 +1,4 @@
-"""The environment variables that the private Livy and its batches start with."""
+"""The environment variables of the private Livy and its batches."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from .layout import FileLock, private, size
 _LOCK = Path(__file__).with_name("livy-0.7.1.lock")
 _AT_ONCE = 8
 _MB = 76  # of all jars together, about
-_LOOK = 0.5  # seconds between two progress reports
+_LOOK = 0.5  # seconds between two progress reports, at most
 _NEW = ".new-"
 
 

@@ -59,7 +59,7 @@ def batches_at_once() -> int:
     """Return how many batches may run at once; 0 to derive it from this machine's cores and memory.
 
     Raises:
-        LocalServerError: LIVY_LOCAL_BATCHES is not a whole number.
+        LocalServerError: LIVY_LOCAL_BATCHES is not a whole number, 1 or more.
     """
     text = os.environ.get("LIVY_LOCAL_BATCHES", "").strip()
     if not text:

@@ -19,7 +19,7 @@ _log.addHandler(logging.NullHandler())  # without a handler, Python would print 
 
 EVERY = 1.0  # minimum seconds between two updates
 TAIL = 4  # lines of output on the card of a running batch
-TAIL_FAILED = 12  # and of a failed one
+TAIL_FAILED = 12  # lines on the card of a failed one
 
 
 class Card:

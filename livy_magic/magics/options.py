@@ -365,7 +365,7 @@ def _arguments(behind: Iterable[str], first: str, notes: list[str], *, command: 
 
 
 def _repeated(option: Option, taken: Iterable[str], *, command: bool) -> str | None:
-    """Return a note, if needed, on a repeated option, of which spark-submit uses only the last."""
+    """Return a note on an option that is given again, or None; spark-submit uses only the last."""
     flag = option.flag
     if flag not in taken or flag in spark_submit.NO_EFFECT or flag == "--conf":
         return None
