@@ -241,7 +241,7 @@ class _Submission:
         """
         redirect = lost if at_once else None
         end = last_repeat = time.monotonic() + PATIENCE
-        strangers = 0
+        strangers = doubts = 0
         for pause in pauses():
             found = None
             try:
@@ -254,8 +254,11 @@ class _Submission:
             if found is not None:
                 return self._adopt(found, lost)
             if missing and redirect is not None:
-                certain = self._may_repeat()
-                raise (nothing_because if certain else self._unknown)(redirect) from redirect
+                if self._may_repeat():
+                    raise nothing_because(redirect) from redirect
+                doubts += 1  # the look proves nothing, unless the server keeps names unique
+                if doubts == STRANGERS:
+                    raise self._unknown(redirect) from redirect
             left = end - time.monotonic()
             if left <= 0 or strangers == STRANGERS:
                 raise self._unknown(lost) from lost

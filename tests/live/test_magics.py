@@ -55,7 +55,7 @@ def test_a_traceback_points_at_the_line_of_the_cell_and_is_printed_once(cell, ca
 
 
 def test_what_a_quiet_wait_shows_is_nothing(cell, shell, capsys):
-    assert cell("--wait --quiet -o batch", "print('unseen')") is None
+    assert cell("--wait --quiet -o batch", "print('unseen')") is shell.user_ns["batch"]
     assert capsys.readouterr().out == ""
     assert shell.user_ns["batch"].output() == ["unseen"]
     with pytest.raises(BatchFailed, match=r"(?s)ended as dead.*Traceback.*boom"):

@@ -57,7 +57,7 @@ def test_of_a_name_that_a_finished_batch_holds(submit, short):
 
 
 def test_quiet_shows_nothing_and_submits_all_the_same(submit, short, shell, capsys):
-    assert submit(f"--quiet --wait --master yarn -o done {short}") is None
+    assert submit(f"--quiet --wait --master yarn -o done {short}") is shell.user_ns["done"]
     assert capsys.readouterr() == ("", "")
     assert shell.user_ns["done"].output() == ["done"]
 
