@@ -79,7 +79,7 @@ class Threadless(Watcher):
 
 
 class OneRequest(ServerList):
-    """A list of which a look takes one request, as in ``test_roster``; only one's own is made up."""
+    """A list of which a look takes one request, as in ``test_server_list``; only one's own is made up."""
 
     def __init__(self, server: Server, mine: list[BatchInfo]) -> None:
         super().__init__(ListPages(server, server.clock), server.clock, wake=lambda: None)  # type: ignore[arg-type]

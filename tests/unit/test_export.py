@@ -625,7 +625,7 @@ def test_spark_submit_pasted_into_a_cell_or_a_line_is_the_same_request(shell, ca
     command = rendered("spark-submit", livy, plan)
     cells = [f"%%livy_batch --dry-run\n{command}\n"]
     pasted = command[command.index("spark-submit \\\n") :]
-    if "\n" not in pasted.replace(" \\\n", ""):  # no line can hold a word of several
+    if "\\n" not in json.dumps(plan.request.to_json()):  # no line can hold a word of several
         cells.append(f"%livy_submit --dry-run {pasted}")
     for cell in cells:
         shell.run_cell(cell).raise_error()
