@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, run
+from environments import ROOT, run
 
 TLS = ROOT / "tests/unit/tls"
 

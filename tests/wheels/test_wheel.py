@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Environment, run
+from environments import ROOT, Environment, run
 from servers import NewBase
 
 CELLS = Path(__file__).with_name("cells.py")
