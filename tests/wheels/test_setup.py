@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from environments import ROOT, run
 
-TLS = ROOT / "tests/unit/tls"
+TLS = ROOT / "tests/unit/protocol/tls"
 
 
 def program(file: Path, *lines: str) -> Path:
