@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import platform
 import subprocess
 import sys
 from contextlib import suppress
@@ -51,6 +50,8 @@ def _process(pid: int) -> Owner:
 
 
 def _host() -> str:
+    import platform  # imported late: only a submission needs it
+
     space = ""
     with suppress(OSError):  # only Linux has it
         # Two containers may share a host name, and see different processes under the same ids.

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias
-
-from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import ConfigError
 from ..protocol.models import STATES
@@ -24,6 +22,9 @@ from .options import (
     Option,
     by_flag,
 )
+
+if TYPE_CHECKING:
+    from IPython.core.completer import CompletionContext
 
 Words: TypeAlias = Callable[[], Iterable[str]]
 
@@ -53,6 +54,9 @@ def matcher(batches: Words) -> Any:
         "livy_panel": (PANEL, list),
         "livy_local": (LOCAL, lambda: LOCAL_VERBS),
     }
+
+    # Imported late: a shell has loaded it already, and importing the magics needs none.
+    from IPython.core.completer import SimpleCompletion, context_matcher
 
     @context_matcher(identifier="livy_magic")
     def match(context: CompletionContext) -> dict[str, object]:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from ..batch import Batch
 from ..display import LONGEST_LINE, pace, status_line
 from ..errors import BatchFailed, BatchGone, WaitInterrupted, WaitTimeout
-from ..panel.notes import cause
 from ..redact import plain
 from ..watch.snapshot import Snapshot
 from .output import Output
@@ -106,6 +105,8 @@ def _without_its_lines(failure: BatchFailed | BatchGone) -> BatchFailed | BatchG
     """Return a failure with only its cause, since its lines have just been printed."""
     if not isinstance(failure, BatchFailed):
         return failure
+    from ..panel.notes import cause  # imported late: only a failed batch needs it
+
     why = cause(list(failure.lines), LONGEST_LINE)
     short = BatchFailed(
         status_line(failure.batch.snapshot), batch=failure.batch, lines=[why] if why else []
